@@ -1,0 +1,78 @@
+"""Auth profiles: what an installation has to prove who it is at a provider.
+
+A profile id is opaque. By convention it is `provider:name`, but the provider is a field and is never read out of the id.
+Credentials from the environment and from the config are profiles too, with ids of their own (`env:ACME_API_KEY`,
+`config:acme`), so that they can be ordered, pinned and shown like any other.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from core.auth.secret import Secret, SecretRef
+
+
+class CredentialKind(StrEnum):
+    """What a candidate is, as interfaces.md names it."""
+
+    API_KEY = "api_key"
+    TOKEN = "token"
+    OAUTH = "oauth"
+    CLI = "cli"
+    ENV = "env"
+    CONFIG = "config"
+    NONE = "none"
+
+
+class PinMode(StrEnum):
+    """strict: only this credential is tried. prefer: it is tried first."""
+
+    STRICT = "strict"
+    PREFER = "prefer"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AuthProfile:
+    """One credential with what the store and the config say about it.
+
+    `expires` is what the store holds, unjudged (milliseconds since the epoch if it is right): `eligibility` judges it.
+    `ref_error` says why `ref` gave no secret; then `secret` is None.
+    """
+
+    id: str
+    provider: str
+    kind: CredentialKind
+    secret: Secret | None = None
+    ref: SecretRef | None = None
+    ref_error: str = ""
+    expires: object = None
+    refreshable: bool = False
+    source: str = ""
+    fingerprint: str | None = None
+    label: str | None = None
+    account: str | None = None
+    billing: str | None = None
+    pin_mode: PinMode = PinMode.STRICT
+    pin_allow: tuple[str, ...] | None = None
+    """Who may pin and see it: `owners`, sender keys. None: whoever may command."""
+    config_provider: str | None = None
+    config_mode: str | None = None
+    metadata: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def from_environment(self) -> bool:
+        """Keys of the environment and the config serve only where a provider has no profile, or where an order names them."""
+        return self.kind in (CredentialKind.ENV, CredentialKind.CONFIG, CredentialKind.NONE)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProfileSet:
+    """What one agent's store and its surroundings hold, at one moment.
+
+    `order` is the agent's own order override (provider -> profile ids). `problems` are sentences about files and entries
+    that could not be used; one broken entry never hides another.
+    """
+
+    profiles: Mapping[str, AuthProfile] = field(default_factory=dict)
+    order: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    problems: tuple[str, ...] = ()

@@ -1,0 +1,63 @@
+"""One provider answer, in nobody's wire format."""
+
+from dataclasses import dataclass, field
+from datetime import timedelta
+
+from core.auth.profiles import AuthProfile
+from core.sessions.history import Message
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Endpoint:
+    """Where a provider is reached. A credential goes to this origin and to no other."""
+
+    provider: str
+    base_url: str
+    api: str
+    headers: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Timeouts:
+    """How long a provider may take: to connect, to the first byte, and between two pieces of a stream."""
+
+    connect: timedelta = timedelta(seconds=10)
+    first_byte: timedelta = timedelta(seconds=60)
+    silence: timedelta = timedelta(seconds=60)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CompletionRequest:
+    """What is asked, of which model, with which credential."""
+
+    endpoint: Endpoint
+    model: str
+    messages: tuple[Message, ...]
+    profile: AuthProfile | None
+    stream: bool = True
+    max_tokens: int | None = None
+    timeouts: Timeouts = field(default_factory=Timeouts)
+
+
+@dataclass(frozen=True, slots=True)
+class TextDelta:
+    """The next piece of the answer."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """Tokens as the provider counted them."""
+
+    input_tokens: int = 0
+    output_tokens: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Completed:
+    """The whole answer. The last thing that a provider client yields; a stream that ends without it has failed."""
+
+    text: str
+    usage: Usage = Usage()
+    stop_reason: str = ""

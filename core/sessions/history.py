@@ -1,0 +1,33 @@
+"""What was said in a session, as a provider needs it."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class Role(StrEnum):
+    """Who said it."""
+
+    USER = "user"
+    ASSISTANT = "assistant"
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """One message of the conversation."""
+
+    role: Role
+    text: str
+
+
+def trim(messages: tuple[Message, ...], budget: int) -> tuple[Message, ...]:
+    """The newest messages whose characters fit the budget, beginning with one of the user. The last one always stays."""
+    kept: list[Message] = []
+    used = 0
+    for message in reversed(messages):
+        used += len(message.text)
+        if kept and used > budget:
+            break
+        kept.append(message)
+    while len(kept) > 1 and kept[-1].role is not Role.USER:
+        kept.pop()
+    return tuple(reversed(kept))

@@ -1,0 +1,89 @@
+"""What core needs from a store of sessions. Every method that writes returns when the write is durable."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol
+
+from core.sessions.history import Message
+from core.sessions.key import SessionKey
+from core.sessions.session import Decision, Session
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TurnRecord:
+    """What a turn leaves behind, written in one transaction.
+
+    `epoch` and `version` are those of the session that the turn began with. A history of an older epoch is dropped: the
+    conversation was reset while the provider answered. `session` is the session after the turn; its choices (a `once` that
+    is used up, ended choices removed) are stored only if the version has not changed, its auto pin and served always
+    within the same epoch.
+    """
+
+    key: SessionKey
+    epoch: int
+    version: int
+    messages: tuple[Message, ...]
+    session: Session
+    decisions: tuple[Decision, ...]
+
+
+class SessionStore(Protocol):
+    """Sessions, their histories and decisions."""
+
+    async def save_choice(self, session: Session, decisions: Sequence[Decision]) -> Session:
+        """Store choices, undo, epoch, auto, served with the decisions in one transaction.
+
+        `session.version` is the version that was read; the stored and returned session has the next one.
+        Raises LostRace, storing nothing, if the stored version is another.
+        """
+        ...
+
+    async def finish_turn(self, record: TurnRecord) -> None:
+        """Store what a turn leaves behind. Never raises LostRace: a newer choice simply stands."""
+        ...
+
+    async def history(self, key: SessionKey, epoch: int, limit: int) -> tuple[Message, ...]:
+        """The last `limit` messages of this epoch, oldest first."""
+        ...
+
+    async def decisions(self, key: SessionKey, limit: int) -> tuple[Decision, ...]:
+        """The last `limit` decisions, newest first."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Shown:
+    """Choices that were shown to a sender in a session: what a number or a button press refers to.
+
+    `commands[n - 1]` is what choice n does. `message` is a kept message that runs after the choice (product.md 5.2).
+    """
+
+    token: str
+    session: SessionKey
+    sender: str
+    commands: tuple[str, ...]
+    catalog: str
+    """Fingerprint of the catalogue that the choices were made from."""
+    at: datetime
+    card: bool = False
+    """A card's buttons resume the kept message and can be used once; a picker's may be pressed again."""
+    message: str | None = None
+
+
+class ShownStore(Protocol):
+    """Choices that were shown, so that numbers and buttons survive a restart."""
+
+    async def show(self, shown: Shown) -> None:
+        """Remember it; it is now the newest of its sender in its session. Those older than a day are forgotten."""
+        ...
+
+    async def last_shown(self, session: SessionKey, sender: str) -> Shown | None: ...
+
+    async def find_shown(self, token: str) -> Shown | None: ...
+
+    async def use_shown(self, token: str) -> bool:
+        """Mark as used. False if it was used before or is unknown: of two presses only one gets True."""
+        ...
+
+

@@ -1,0 +1,141 @@
+"""What a session has chosen: model and pin, for how long, by whom, and what stood there before. Pure changes only.
+
+Choices are a stack: at the bottom what holds for good, above it choices that end by themselves (`for 2h`, `once`). When one
+ends, the one below it holds again. A session with an empty stack has nothing of its own: it follows its parent chat, or the
+agent's default.
+"""
+
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+
+from core.auth.profiles import PinMode
+from core.models.ref import ModelRef
+from core.sessions.key import SessionKey
+
+DEEPEST = 8
+"""Temporary choices kept above one another; more than a person can follow, and a bound on what one row can grow to."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pin:
+    """A user's promise to this session: this profile. `order_fingerprint` is the order that was in force when it was given."""
+
+    profile: str
+    mode: PinMode
+    set_by: str
+    set_at: datetime
+    order_fingerprint: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Choice:
+    """One choice. `model` None means the agent's default. Ends at `expires_at` or after `turns_left` turns, if either is set."""
+
+    model: ModelRef | None
+    pin: Pin | None
+    set_by: str
+    set_at: datetime
+    expires_at: datetime | None = None
+    turns_left: int | None = None
+
+    @property
+    def is_temporary(self) -> bool:
+        """Whether it ends by itself."""
+        return self.expires_at is not None or self.turns_left is not None
+
+    def ended(self, now: datetime) -> bool:
+        """Whether its time or its turns are over."""
+        return (self.expires_at is not None and now >= self.expires_at) or (self.turns_left is not None and self.turns_left <= 0)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AutoPin:
+    """The credential that served last, kept so that the provider's prompt cache stays warm. Nobody's promise."""
+
+    profile: str
+    provider: str
+    set_at: datetime
+    used_at: datetime
+    order_fingerprint: str
+
+
+@dataclass(frozen=True, slots=True)
+class Served:
+    """What served the last turn that succeeded."""
+
+    model: ModelRef
+    profile: str | None
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Session:
+    """One conversation's state. `version` counts changes of `choices` (compare-and-swap); `epoch` counts `/new`."""
+
+    key: SessionKey
+    choices: tuple[Choice, ...] = ()
+    undo: tuple[Choice, ...] | None = None
+    auto: AutoPin | None = None
+    served: Served | None = None
+    epoch: int = 0
+    version: int = 0
+
+    def standing(self, now: datetime) -> tuple[Choice, ...]:
+        """The choices that have not ended, bottom to top."""
+        return tuple(choice for choice in self.choices if not choice.ended(now))
+
+    def current(self, now: datetime) -> Choice | None:
+        """The choice in force, or None if the session has none of its own."""
+        standing = self.standing(now)
+        return standing[-1] if standing else None
+
+    def ended(self, now: datetime) -> tuple[Choice, ...]:
+        """Choices that have ended and whose end was not told yet (telling removes them: see `settled`)."""
+        return tuple(choice for choice in self.choices if choice.ended(now))
+
+    def settled(self, now: datetime) -> "Session":
+        """Without the choices that have ended."""
+        return replace(self, choices=self.standing(now))
+
+    def chosen(self, choice: Choice, now: datetime) -> "Session":
+        """A temporary choice goes on top; a lasting one replaces everything. What stood before can be undone."""
+        before = self.standing(now)
+        after = (*before, choice)[-DEEPEST:] if choice.is_temporary else (choice,)
+        return replace(self, choices=after, undo=before)
+
+    def undone(self, now: datetime) -> "Session":
+        """What stood before the last change, and the other way round the next time. Raises LookupError if nothing did."""
+        if self.undo is None:
+            raise LookupError
+        return replace(self, choices=tuple(c for c in self.undo if not c.ended(now)), undo=self.standing(now))
+
+    def turn_taken(self) -> "Session":
+        """One turn has used the choice in force, if it counts turns."""
+        if not self.choices or self.choices[-1].turns_left is None:
+            return self
+        top = self.choices[-1]
+        return replace(self, choices=(*self.choices[:-1], replace(top, turns_left=(top.turns_left or 1) - 1)))
+
+    def reset(self, keep: bool, now: datetime) -> "Session":
+        """A new conversation: no history, no automatic pin; without `keep` no choice either, but it can be undone."""
+        fresh = replace(self, epoch=self.epoch + 1, auto=None, served=None)
+        return fresh if keep else replace(fresh, choices=(), undo=self.standing(now))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Decision:
+    """An audited change of model or credential, for `/model why`. `actor` is a sender key or `gateway`."""
+
+    at: datetime
+    actor: str
+    action: str
+    """select, pin, mode, release, default, undo, ended, reset, keep, rotate, fallback, served"""
+    before: str
+    after: str
+    """`provider/model@profile`, either half may be missing."""
+    reason: str
+
+
+def auto_pin_is_idle(pin: AutoPin, now: datetime, sticky_idle: timedelta) -> bool:
+    """Whether the session has rested so long that the provider's cache is cold anyway. A clock set back counts as no rest."""
+    return now - pin.used_at >= sticky_idle
