@@ -68,8 +68,11 @@ class LostRace(StorageError):
     """Another writer changed the session's choice after it was read; the newer change stands."""
 
     def __init__(self) -> None:
-        super().__init__("lost_race", "Somebody changed this session's model at the same time; your change was not applied.",
-                         "Look with /model, then choose again.")
+        super().__init__(
+            "lost_race",
+            "Somebody changed this session's model at the same time; your change was not applied.",
+            "Look with /model, then choose again.",
+        )
 
 
 class FailureReason(StrEnum):

@@ -4,7 +4,7 @@ Replies are data plus the words of a plain terminal. A platform may show them in
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from enum import StrEnum
 from typing import Any
 
@@ -126,3 +126,14 @@ class TurnReport:
 
 
 Event = Delta | Working | Reply | TurnReport
+
+
+def reply_to_json(reply: Reply) -> dict[str, Any]:
+    """A reply as the inbox keeps it until it is delivered."""
+    return asdict(reply)
+
+
+def reply_from_json(stored: Mapping[str, Any]) -> Reply:
+    """The reply that `reply_to_json` stored."""
+    buttons = tuple(Button(**button) for button in stored["buttons"])
+    return Reply(**{**stored, "kind": ReplyKind(stored["kind"]), "buttons": buttons})

@@ -67,6 +67,7 @@ def _end(window: Window) -> tuple[bool, float]:
 
 def after_failure(health: ProfileHealth, failure: Failure, model: str, now: datetime) -> ProfileHealth:
     """The health after a failed attempt at `now` with `model`. Unchanged for reasons that are not the credential's fault."""
+    ladder: tuple[timedelta, ...]
     match failure.reason:
         case FailureReason.RATE_LIMIT:
             lane, scope, ladder = Lane.COOLDOWN, model, _COOLDOWN_STEPS
@@ -81,7 +82,11 @@ def after_failure(health: ProfileHealth, failure: Failure, model: str, now: date
     before = next((w for w in health.windows if (w.lane, w.model) == (lane, scope)), None)
     step = _next_step(before, failure.reason, now, len(ladder))
     until = _until(failure, ladder, step, now)
-    if before is not None and before.is_open(now) and _end(before) > (until is None, until.timestamp() if until else 0.0):
+    if (
+        before is not None
+        and before.is_open(now)
+        and _end(before) > (until is None, until.timestamp() if until else 0.0)
+    ):
         until = before.until  # an open window is never shortened by a second failure that was under way
     window = Window(lane=lane, reason=failure.reason, model=scope, since=now, until=until, step=step)
     others = tuple(w for w in health.windows if (w.lane, w.model) != (lane, scope))
@@ -98,7 +103,11 @@ def _next_step(before: Window | None, reason: FailureReason, now: datetime, step
 
 
 def _until(failure: Failure, ladder: tuple[timedelta, ...], step: int, now: datetime) -> datetime | None:
-    if failure.retry_at is not None and failure.retry_at > now and failure.reason in (FailureReason.RATE_LIMIT, FailureReason.BILLING):
+    if (
+        failure.retry_at is not None
+        and failure.retry_at > now
+        and failure.reason in (FailureReason.RATE_LIMIT, FailureReason.BILLING)
+    ):
         return min(failure.retry_at, now + LONGEST_RESET)
     return now + ladder[step] if ladder else None
 

@@ -19,6 +19,8 @@ class ProfileSource(Protocol):
 class HealthStore(Protocol):
     """Profile health, shared by every process on the same database."""
 
-    async def update_health(self, profile: str, fingerprint: str, change: Callable[[ProfileHealth], ProfileHealth]) -> None:
+    async def update_health(
+        self, profile: str, fingerprint: str, change: Callable[[ProfileHealth], ProfileHealth]
+    ) -> None:
         """Apply a pure change to the stored health inside one write transaction. Returns when it is durable."""
         ...

@@ -9,6 +9,8 @@ import hmac
 from dataclasses import dataclass
 from typing import NoReturn
 
+_LINE_BREAKS = dict.fromkeys(map(ord, "\r\n\u2028\u2029"))
+
 
 class Secret:
     """A confidential string, hidden in every rendering of itself."""
@@ -41,6 +43,12 @@ class Secret:
 
     def __reduce__(self) -> NoReturn:
         raise TypeError("a Secret cannot be pickled")
+
+
+def clean_secret(text: str) -> str:
+    """A pasted or stored secret without line breaks (also Unicode's), halves of surrogate pairs (which no request can carry)
+    and outer blanks: they are never part of a credential."""
+    return text.translate(_LINE_BREAKS).encode(errors="ignore").decode().strip()
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,35 +4,10 @@ import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from core.auth.provider_names import credential_provider, provider_id
 from core.models.ref import ModelRef
 
-_PROVIDER_ALIASES = {
-    "z.ai": "zai",
-    "z-ai": "zai",
-    "opencode-zen": "opencode",
-    "opencode-go-auth": "opencode-go",
-    "modelstudio": "qwen",
-    "qwencloud": "qwen",
-    "kimi-code": "kimi",
-    "kimi-coding": "kimi",
-    "bedrock": "amazon-bedrock",
-    "aws-bedrock": "amazon-bedrock",
-    "bytedance": "volcengine",
-    "doubao": "volcengine",
-}
-_CREDENTIAL_ALIASES = {"volcengine-plan": "volcengine", "byteplus-plan": "byteplus"}
-
-
-def provider_id(text: str) -> str:
-    """The one name of a provider: trimmed, lower case, through the provider aliases (credentials.md 1.8)."""
-    lowered = text.strip().lower()
-    return _PROVIDER_ALIASES.get(lowered, lowered)
-
-
-def credential_provider(text: str) -> str:
-    """The provider whose credentials serve this one: some products share their vendor's keys."""
-    provider = provider_id(text)
-    return _CREDENTIAL_ALIASES.get(provider, provider)
+__all__ = ["Catalog", "ModelEntry", "ProviderEntry", "credential_provider", "provider_id"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,3 +44,30 @@ class Catalog:
 
     providers: Mapping[str, ProviderEntry] = field(default_factory=dict)
     aliases: Mapping[str, ModelRef] = field(default_factory=dict)
+
+    def entry(self, ref: ModelRef) -> ModelEntry | None:
+        """The listed model of this name, or None. The case of the name does not matter unless two names differ by it."""
+        provider = self.providers.get(ref.provider)
+        if provider is None:
+            return None
+        exact = next((m for m in provider.models if m.ref.name == ref.name), None)
+        return exact or next((m for m in provider.models if m.ref.name.lower() == ref.name.lower()), None)
+
+    def listing(self, name: str) -> tuple[ModelEntry, ...]:
+        """Every listed model with exactly this id, of whichever provider; by case first, else without regard to case."""
+        models = [m for p in self.providers.values() for m in p.models]
+        exact = tuple(m for m in models if m.ref.name == name)
+        return exact or tuple(m for m in models if m.ref.name.lower() == name.lower())
+
+    def refs(self) -> tuple[ModelRef, ...]:
+        """Every listed model."""
+        return tuple(m.ref for p in self.providers.values() for m in p.models)
+
+    def aliases_of(self, ref: ModelRef) -> tuple[str, ...]:
+        """The aliases of a model, as configured."""
+        return tuple(alias for alias, target in self.aliases.items() if target == ref)
+
+    def fingerprint(self) -> str:
+        """Names this catalogue: a number chosen from a list of another one must not be obeyed."""
+        lines = [str(ref) for ref in self.refs()] + [f"{alias}={ref}" for alias, ref in sorted(self.aliases.items())]
+        return hashlib.sha256("\n".join(lines).encode()).hexdigest()[:12]

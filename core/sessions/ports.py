@@ -1,13 +1,22 @@
 """What core needs from a store of sessions. Every method that writes returns when the write is durable."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Protocol
+from typing import Any, Protocol
 
 from core.sessions.history import Message
 from core.sessions.key import SessionKey
 from core.sessions.session import Decision, Session
+
+
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """The inbox item that caused a write, and the replies to it. Stored in the same transaction, so that a restart delivers
+    the answer and never does the work twice."""
+
+    item: int
+    replies: tuple[Mapping[str, Any], ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,13 +35,16 @@ class TurnRecord:
     messages: tuple[Message, ...]
     session: Session
     decisions: tuple[Decision, ...]
+    answered: Answered | None = None
 
 
 class SessionStore(Protocol):
     """Sessions, their histories and decisions."""
 
-    async def save_choice(self, session: Session, decisions: Sequence[Decision]) -> Session:
-        """Store choices, undo, epoch, auto, served with the decisions in one transaction.
+    async def save_choice(
+        self, session: Session, decisions: Sequence[Decision], answered: Answered | None = None
+    ) -> Session:
+        """Store choices, undo, epoch, auto, served with the decisions (and the answered inbox item) in one transaction.
 
         `session.version` is the version that was read; the stored and returned session has the next one.
         Raises LostRace, storing nothing, if the stored version is another.
@@ -85,5 +97,3 @@ class ShownStore(Protocol):
     async def use_shown(self, token: str) -> bool:
         """Mark as used. False if it was used before or is unknown: of two presses only one gets True."""
         ...
-
-

@@ -45,7 +45,9 @@ class Choice:
 
     def ended(self, now: datetime) -> bool:
         """Whether its time or its turns are over."""
-        return (self.expires_at is not None and now >= self.expires_at) or (self.turns_left is not None and self.turns_left <= 0)
+        return (self.expires_at is not None and now >= self.expires_at) or (
+            self.turns_left is not None and self.turns_left <= 0
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,7 +63,7 @@ class AutoPin:
 
 @dataclass(frozen=True, slots=True)
 class Served:
-    """What served the last turn that succeeded."""
+    """What served the last turn that succeeded, unless something was chosen since: then a change is what was asked for."""
 
     model: ModelRef
     profile: str | None
@@ -101,13 +103,23 @@ class Session:
         """A temporary choice goes on top; a lasting one replaces everything. What stood before can be undone."""
         before = self.standing(now)
         after = (*before, choice)[-DEEPEST:] if choice.is_temporary else (choice,)
-        return replace(self, choices=after, undo=before)
+        return replace(self, choices=after, undo=before, served=None)
+
+    def amended(self, choice: Choice, now: datetime) -> "Session":
+        """The choice in force is replaced by this one; what lies below it stays."""
+        before = self.standing(now)
+        return replace(self, choices=(*before[:-1], choice), undo=before, served=None)
+
+    def released(self, now: datetime) -> "Session":
+        """Nothing of its own any more."""
+        return replace(self, choices=(), undo=self.standing(now), served=None)
 
     def undone(self, now: datetime) -> "Session":
         """What stood before the last change, and the other way round the next time. Raises LookupError if nothing did."""
         if self.undo is None:
             raise LookupError
-        return replace(self, choices=tuple(c for c in self.undo if not c.ended(now)), undo=self.standing(now))
+        back = tuple(choice for choice in self.undo if not choice.ended(now))
+        return replace(self, choices=back, undo=self.standing(now), served=None)
 
     def turn_taken(self) -> "Session":
         """One turn has used the choice in force, if it counts turns."""

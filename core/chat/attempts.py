@@ -1,0 +1,160 @@
+"""One candidate, tried: the request, its retries for failures of transport, and what it leaves in the profile's health."""
+
+import asyncio
+import random
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from core.auth.health import after_failure, after_success
+from core.auth.ports import HealthStore
+from core.auth.profiles import AuthProfile
+from core.chat.completion import Completed, CompletionRequest, Endpoint, TextDelta, Timeouts
+from core.chat.ports import ProviderClient
+from core.clock import Clock
+from core.durations import iso
+from core.errors import Failure, FailureReason, ProviderError
+from core.models.ref import ModelRef
+from core.resolution.resolver import Candidate
+from core.resolution.rules import Rules
+from core.sessions.history import Message
+
+RETRIES = 2
+"""More tries of the same credential after a failure of transport (product.md 6)."""
+_FIRST_PAUSE = 0.5
+_LONGEST_PAUSE = 8.0
+TRANSIENT = (FailureReason.OVERLOADED, FailureReason.TIMEOUT, FailureReason.NETWORK)
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """One request and its outcome: `ok` or a failure reason."""
+
+    model: ModelRef
+    profile: AuthProfile
+    failure: Failure | None
+
+    def view(self) -> dict[str, Any]:
+        """The attempt as interfaces.md shows it."""
+        failure = self.failure
+        return {
+            "model": str(self.model),
+            "profile": self.profile.id,
+            "outcome": failure.reason.value if failure else "ok",
+            "status": failure.status if failure else 200,
+            "retry_at": iso(failure.retry_at) if failure else None,
+        }
+
+
+class Attempts:
+    """Tries candidates of one turn within its deadline and keeps the account of it."""
+
+    def __init__(self, provider: ProviderClient, health: HealthStore, clock: Clock, rules: Rules, stream: bool) -> None:
+        self._provider = provider
+        self._health = health
+        self._clock = clock
+        self._rules = rules
+        self._stream = stream
+        self._ends = asyncio.get_running_loop().time() + rules.deadline.total_seconds()
+        self.made: list[Attempt] = []
+        self.shown = ""
+        """Text that the user has seen. Once there is some, no other credential is tried."""
+
+    async def run(
+        self, candidate: Candidate, messages: tuple[Message, ...]
+    ) -> AsyncGenerator[TextDelta | Completed, None]:
+        """Try one candidate; ends with Completed, or without it: then the last of `made` has the failure."""
+        for retry in range(RETRIES + 1):
+            started = self._clock.now()
+            try:
+                async with aclosing(self._request(candidate, messages)) as pieces:
+                    async for piece in pieces:
+                        if isinstance(piece, TextDelta):
+                            self.shown += piece.text
+                        else:
+                            await self._succeeded(candidate, started)
+                        yield piece
+                return
+            except ProviderError as error:
+                failure = error.failure
+            await self._failed(candidate, failure)
+            if failure.reason not in TRANSIENT or self.shown or retry == RETRIES:
+                return
+            pause = random.uniform(0, min(_LONGEST_PAUSE, _FIRST_PAUSE * 2**retry))  # noqa: S311 - spreads retries
+            if self._left() <= pause:
+                return
+            await self._clock.sleep(pause)
+
+    def _left(self) -> float:
+        return self._ends - asyncio.get_running_loop().time()
+
+    async def _request(
+        self, candidate: Candidate, messages: tuple[Message, ...]
+    ) -> AsyncGenerator[TextDelta | Completed, None]:
+        """The provider's pieces, each within what is left of the turn's deadline."""
+        provider = self._rules.catalog.providers[candidate.model.provider]
+        entry = self._rules.catalog.entry(candidate.model)
+        request = CompletionRequest(
+            endpoint=Endpoint(
+                provider=provider.id, base_url=provider.base_url, api=provider.api, headers=provider.headers
+            ),
+            model=candidate.model.name,
+            messages=messages,
+            profile=candidate.profile,
+            stream=self._stream,
+            max_tokens=entry.max_tokens if entry else None,
+            timeouts=Timeouts(first_byte=self._rules.silence, silence=self._rules.silence),
+        )
+        pieces = self._provider.complete(request)
+        try:
+            while True:
+                try:
+                    async with asyncio.timeout(max(0.0, self._left())):
+                        piece = await anext(pieces)
+                except StopAsyncIteration:
+                    return
+                except TimeoutError:
+                    late = f"no answer within {self._rules.deadline.total_seconds():g} s"
+                    raise ProviderError(Failure(reason=FailureReason.TIMEOUT, detail=late)) from None
+                yield piece
+        finally:
+            close = getattr(pieces, "aclose", None)
+            if close is not None:
+                await close()
+
+    async def _succeeded(self, candidate: Candidate, started: datetime) -> None:
+        now = self._clock.now()
+        self.made.append(Attempt(candidate.model, candidate.profile, None))
+        await self._health.update_health(
+            candidate.profile.id,
+            candidate.profile.fingerprint or "",
+            lambda health: after_success(health, str(candidate.model), started, now),
+        )
+
+    async def _failed(self, candidate: Candidate, failure: Failure) -> None:
+        now = self._clock.now()
+        self.made.append(Attempt(candidate.model, candidate.profile, failure))
+        if candidate.profile.from_environment and failure.reason is not FailureReason.RATE_LIMIT:
+            # Keys from the environment go on to the next one only for a rate limit; anything else stays visible at once
+            # on the very next message too, so it is not held against the key.
+            return
+        await self._health.update_health(
+            candidate.profile.id,
+            candidate.profile.fingerprint or "",
+            lambda health: after_failure(health, failure, str(candidate.model), now),
+        )
+
+
+def spent(failure: Failure, profile: AuthProfile) -> str:
+    """What a failure rules out for the rest of the turn: `credential`, `model`, or `turn` (nothing else is tried)."""
+    match failure.reason:
+        case FailureReason.RATE_LIMIT:
+            return "credential"
+        case FailureReason.BILLING | FailureReason.AUTH | FailureReason.AUTH_PERMANENT:
+            return "turn" if profile.from_environment else "credential"
+        case FailureReason.OVERLOADED | FailureReason.TIMEOUT | FailureReason.NETWORK | FailureReason.MODEL_NOT_FOUND:
+            return "model"
+        case _:
+            return "turn"

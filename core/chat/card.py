@@ -1,0 +1,124 @@
+"""What the user sees when a turn cannot be served: who is out, why, until when, and what to do about it.
+
+The message is kept: it runs when a choice is made (product.md 5.2). A number or a press does the choice.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+from core.auth.profiles import PinMode
+from core.chat.attempts import Attempt
+from core.durations import iso
+from core.errors import FailureReason
+from core.messages import Button, Reply, ReplyKind
+from core.models.lookup import quote
+from core.resolution import words
+from core.resolution.resolver import Pinned, Resolution, pin_is_out
+from core.resolution.snapshot import Snapshot
+from core.resolution.view import Sees, standing
+
+_RETRY = ("Try again", "")
+_HINTS = {
+    FailureReason.CONTEXT_OVERFLOW: "The conversation is longer than the model can read.",
+    FailureReason.FORMAT: "The provider did not accept the request.",
+    FailureReason.MODEL_NOT_FOUND: "The provider does not know this model; choose another with /model.",
+    FailureReason.OVERLOADED: "The provider is overloaded.",
+    FailureReason.TIMEOUT: "The provider did not answer in time.",
+    FailureReason.NETWORK: "The provider could not be reached, or the connection broke.",
+    FailureReason.AUTH: "The provider refused the credential.",
+    FailureReason.AUTH_PERMANENT: "The provider has withdrawn the credential.",
+    FailureReason.BILLING: "The account behind the credential has no credit.",
+    FailureReason.RATE_LIMIT: "The credential is at its rate limit.",
+    FailureReason.UNKNOWN: "The provider failed.",
+}
+
+
+def unserved(snapshot: Snapshot, resolution: Resolution, attempts: Sequence[Attempt], sees: Sees) -> Reply:
+    """The reply to a message that nothing could serve. `snapshot` is taken after the attempts."""
+    pinned = resolution.pinned
+    if pinned is not None and pinned.pin is not None and pin_is_out(pinned) and not resolution.candidates:
+        return _pin_card(snapshot, resolution, pinned, attempts, sees)
+    last = attempts[-1].failure if attempts else None
+    if last is not None and (resolution.candidates or not resolution.placed):
+        return _failed(snapshot, attempts)
+    return _nobody(snapshot, resolution, attempts, sees)
+
+
+def _pin_card(
+    snapshot: Snapshot, resolution: Resolution, pinned: Pinned, attempts: Sequence[Attempt], sees: Sees
+) -> Reply:
+    placed, now = pinned.placed, snapshot.now
+    _, reason, until, _ = standing(placed)
+    if placed.profile is None:
+        told = f"{pinned.profile} is pinned here, but there is no such profile any more."
+    else:
+        told = f"{pinned.profile} is pinned here and out: {words.state(placed, now)}."
+        if until is not None:
+            told += f" It returns at {words.moment(until, now)}."
+    ref = resolution.selected.ref
+    choices = [
+        (f"Use {p.id} once", f"/model {quote(str(ref))}@{quote(p.id)} once")
+        for p in resolution.placed
+        if p.usable and p.id != pinned.profile and p.profile is not None and sees(p.profile)
+    ][:3]
+    choices += [("Prefer instead", "/model prefer")] if pinned.mode is PinMode.STRICT else []
+    choices += [("Release pin", "/model auto"), _RETRY]
+    data = {"profile": pinned.profile, "reason": reason, "until": iso(until)}
+    lead = [told, *_account(attempts), "Your message is kept and runs when you choose:"]
+    return _card("pinned_unavailable", lead, choices, data)
+
+
+def _nobody(snapshot: Snapshot, resolution: Resolution, attempts: Sequence[Attempt], sees: Sees) -> Reply:
+    ref = resolution.selected.ref
+    visible = [p for p in resolution.placed if p.profile is not None and sees(p.profile)]
+    states = [f"  {p.id}: {words.state(p, snapshot.now)}" for p in visible]
+    until = resolution.next.until
+    if any(p.position is not None for p in resolution.placed):
+        back = f" The first returns at {words.moment(until, snapshot.now)}." if until is not None else ""
+        told, code = f"Every credential for {ref} is out.{back}", "all_unavailable"
+    else:
+        told = f"{ref.provider} has no credential that may be used, so {ref} cannot answer."
+        code = "no_credentials"
+    lead = [told, *states, *_account(attempts), "Your message is kept. Choose another model with /model, or:"]
+    return _card(code, lead, [_RETRY], {"profile": None, "reason": code, "until": iso(until)})
+
+
+def _failed(snapshot: Snapshot, attempts: Sequence[Attempt]) -> Reply:
+    last = attempts[-1]
+    failure = last.failure
+    reason = failure.reason if failure else FailureReason.UNKNOWN
+    status = f" (HTTP {failure.status})" if failure and failure.status else ""
+    told = f"{last.model} with {last.profile.id} failed: {reason}{status}. {_HINTS[reason]}"
+    lead = [told]
+    if failure and failure.detail:
+        lead.append(f"It said: {failure.detail}")
+    if len(attempts) > 1:
+        lead += _account(attempts)
+    choices = [_RETRY]
+    if reason is FailureReason.CONTEXT_OVERFLOW:
+        choices = [("Start a new conversation and ask again", "/new")]
+    lead.append("Your message is kept and runs when you choose:")
+    data = {"profile": last.profile.id, "reason": reason.value, "until": iso(failure.retry_at if failure else None)}
+    return _card(reason.value, lead, choices, data)
+
+
+def _account(attempts: Sequence[Attempt]) -> list[str]:
+    """What was tried in this turn, a line each."""
+    lines = []
+    for attempt in attempts:
+        failure = attempt.failure
+        if failure is not None:
+            status = f" (HTTP {failure.status})" if failure.status else ""
+            lines.append(f"  tried {attempt.model} with {attempt.profile.id}: {failure.reason}{status}")
+    return list(dict.fromkeys(lines))
+
+
+def _card(code: str, lead: list[str], choices: list[tuple[str, str]], data: dict[str, Any]) -> Reply:
+    buttons = tuple(
+        Button(n=n, label=label, command=command, group="action") for n, (label, command) in enumerate(choices, start=1)
+    )
+    lines = [*lead, *(f"{b.n:>3}. {b.label}" for b in buttons), "Answer with a button or /model <number>."]
+    listed = [{"n": b.n, "label": b.label, "command": b.command or None} for b in buttons]
+    return Reply(
+        kind=ReplyKind.ERROR, code=code, text="\n".join(lines), data={**data, "choices": listed}, buttons=buttons
+    )

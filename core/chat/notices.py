@@ -1,0 +1,102 @@
+"""Never silent: what is said when a credential or a model changes and the user did not just ask for it."""
+
+from collections.abc import Sequence
+
+from core.chat.attempts import Attempt
+from core.models.lookup import quote
+from core.resolution import words
+from core.resolution.resolver import Candidate, Resolution, pin_is_out
+from core.resolution.snapshot import Snapshot
+from core.sessions.session import Choice, Decision, auto_pin_is_idle
+
+
+def unasked_change(
+    snapshot: Snapshot, resolution: Resolution, served: Candidate, attempts: Sequence[Attempt]
+) -> tuple[str, Decision] | None:
+    """What to tell about who served this turn, or None if it is whom the user expects.
+
+    `snapshot` and `resolution` are as the turn found them before it succeeded, its own failures included.
+    """
+    because = _because(snapshot, resolution, served, attempts)
+    if because is None:
+        return None
+    before, reason = because
+    after = f"{served.model}@{served.profile.id}"
+    other_model = served.model != resolution.selected.ref
+    carried = f"{served.profile.id} with {served.model}" if other_model else served.profile.id
+    if resolution.pinned is not None and resolution.pinned.pin is not None:
+        undo = "The pin stays, and is used again when it is back."
+    else:
+        undo = f"To choose yourself: /model {quote(str(resolution.selected.ref))}@<profile>; see /model status."
+    action = "fallback" if other_model else "rotate"
+    decision = Decision(at=snapshot.now, actor="gateway", action=action, before=before, after=after, reason=reason)
+    return f"Answered by {carried}, because {reason}. {undo}", decision
+
+
+def _because(
+    snapshot: Snapshot, resolution: Resolution, served: Candidate, attempts: Sequence[Attempt]
+) -> tuple[str, str] | None:
+    """From what, and why."""
+    failed = next((a for a in attempts if a.failure is not None and a.profile.id != served.profile.id), None)
+    failed = failed or next((a for a in attempts if a.failure is not None and a.model != served.model), None)
+    if failed is not None:
+        return f"{failed.model}@{failed.profile.id}", _failure(snapshot, failed)
+    pinned = resolution.pinned
+    if pinned is not None and pinned.pin is not None:
+        if not pin_is_out(pinned):
+            return None
+        return (
+            f"{resolution.selected.ref}@{pinned.profile}",
+            f"{pinned.profile} is {words.state(pinned.placed, snapshot.now)}",
+        )
+    if served.model != resolution.selected.ref:
+        return str(resolution.selected.ref), f"{resolution.selected.ref} has no credential that can serve now"
+    last = snapshot.session.served
+    if last is None or last.profile is None or (last.model, last.profile) == (served.model, served.profile.id):
+        return None
+    return f"{last.model}@{last.profile}", _moved_on(snapshot, resolution, last.profile)
+
+
+def _failure(snapshot: Snapshot, attempt: Attempt) -> str:
+    """Why a tried credential did not serve, with its return."""
+    block = snapshot.block(attempt.profile, attempt.model)
+    failure = attempt.failure
+    reason = failure.reason.value if failure else "unknown"
+    until = f" until {words.moment(block.until, snapshot.now)}" if block is not None and block.until is not None else ""
+    status = f" (HTTP {failure.status})" if failure and failure.status else ""
+    return (
+        f"{attempt.profile.id} answered {reason}{status} and is out{until}"
+        if block
+        else f"{attempt.profile.id} failed with {reason}{status}"
+    )
+
+
+def _moved_on(snapshot: Snapshot, resolution: Resolution, profile: str) -> str:
+    """Why the credential that served last does not serve now, although nothing was chosen since."""
+    placed = next((p for p in resolution.placed if p.id == profile), None)
+    if placed is None:
+        return f"{profile} is gone"
+    if not placed.usable:
+        return f"{profile} is {words.state(placed, snapshot.now)}"
+    auto = snapshot.session.auto
+    if auto is not None and auto_pin_is_idle(auto, snapshot.now, snapshot.rules.sticky_idle):
+        return "this chat has rested, so the order begins anew"
+    return "the order or the default was changed"
+
+
+def ended(snapshot: Snapshot, choices: Sequence[Choice], now_chosen: str) -> tuple[str, tuple[Decision, ...]]:
+    """What is told when choices have ended by themselves: one line each, and what holds now."""
+    default = snapshot.agent.default
+    decisions = tuple(
+        Decision(
+            at=snapshot.now,
+            actor="gateway",
+            action="ended",
+            before=words.choice_name(choice, default),
+            after=now_chosen,
+            reason="its time is over" if choice.expires_at is not None else "it was for one turn",
+        )
+        for choice in choices
+    )
+    lines = [f"{d.before} has ended: {d.reason}. Now {d.after}." for d in decisions]
+    return "\n".join(lines), decisions

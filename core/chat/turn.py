@@ -1,0 +1,193 @@
+"""One turn: a message in, an answer out, by the credential that the resolver names; everything that changed is told."""
+
+from collections.abc import AsyncGenerator
+from dataclasses import dataclass, replace
+
+from core.auth.order import order_fingerprint
+from core.auth.ports import HealthStore
+from core.chat.attempts import Attempts, spent
+from core.chat.card import unserved
+from core.chat.completion import Completed, TextDelta, Usage
+from core.chat.notices import ended, unasked_change
+from core.chat.ports import ProviderClient
+from core.clock import Clock
+from core.messages import Delta, Event, Reply, ReplyKind, TurnReport, Working, reply_to_json
+from core.resolution import words
+from core.resolution.resolver import Candidate, Resolution, resolve
+from core.resolution.snapshot import Snapshot
+from core.resolution.source import SnapshotSource
+from core.resolution.view import Sees
+from core.sessions.history import Message, Role, trim
+from core.sessions.ports import Answered, SessionStore, TurnRecord
+from core.sessions.session import AutoPin, Decision, Served, Session
+
+CHARACTERS_PER_TOKEN = 3
+"""How many characters of history a token of context is taken for: fewer than in most texts, so that it fits."""
+CONTEXT_CHARACTERS = 400_000
+"""History sent to a model whose context window nobody said."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TurnInput:
+    """What a turn is about. `item` is the inbox item that it answers."""
+
+    text: str
+    sees: Sees
+    item: int | None
+    stream: bool
+
+
+@dataclass(frozen=True, slots=True)
+class _Answer:
+    candidate: Candidate
+    completed: Completed
+    snapshot: Snapshot
+    """As the turn found it when it chose this candidate."""
+    resolution: Resolution
+
+
+class Turns:
+    """Runs turns. One instance for the process; it holds no state of its own."""
+
+    def __init__(
+        self,
+        snapshots: SnapshotSource,
+        sessions: SessionStore,
+        health: HealthStore,
+        provider: ProviderClient,
+        clock: Clock,
+    ) -> None:
+        self._snapshots = snapshots
+        self._sessions = sessions
+        self._health = health
+        self._provider = provider
+        self._clock = clock
+
+    async def run(self, first: Snapshot, turn: TurnInput) -> AsyncGenerator[Event, None]:
+        """Serve one message. `first` is the snapshot that the turn begins with; a choice made meanwhile holds from the next."""
+        yield Working()
+        attempts = Attempts(self._provider, self._health, self._clock, first.rules, turn.stream)
+        question = Message(Role.USER, turn.text)
+        history = await self._sessions.history(first.session.key, first.session.epoch, first.rules.history_messages)
+        answer: _Answer | None = None
+        async for piece in self._candidates(first, attempts, (*history, question)):
+            if isinstance(piece, TextDelta):
+                yield Delta(piece.text)
+            else:
+                answer = piece
+        record, replies = self._replies(first, turn, attempts, answer, question)
+        if record is not None:
+            await self._sessions.finish_turn(record)
+        for reply in replies:
+            yield reply
+        yield TurnReport(data=_report(first, attempts, answer))
+
+    async def _candidates(
+        self, first: Snapshot, attempts: Attempts, messages: tuple[Message, ...]
+    ) -> AsyncGenerator[TextDelta | _Answer, None]:
+        """Try candidates as the resolver names them, asking it again after each failure."""
+        snapshot, resolution = first, resolve(first)
+        tried: set[tuple[str, str]] = set()
+        models: set[str] = set()
+        while True:
+            left = (c for c in resolution.candidates if str(c.model) not in models)
+            candidate = next((c for c in left if (str(c.model), c.profile.id) not in tried), None)
+            if candidate is None:
+                return
+            async for piece in attempts.run(candidate, _fit(snapshot, candidate, messages)):
+                if isinstance(piece, TextDelta):
+                    yield piece
+                else:
+                    yield _Answer(candidate, piece, snapshot, resolution)
+                    return
+            failure = attempts.made[-1].failure
+            rules_out = spent(failure, candidate.profile) if failure is not None else "turn"
+            if attempts.shown or rules_out == "turn":
+                return
+            tried.add((str(candidate.model), candidate.profile.id))
+            if rules_out == "model":
+                models.add(str(candidate.model))
+            snapshot = self._again(first)
+            resolution = resolve(snapshot)
+
+    def _again(self, first: Snapshot) -> Snapshot:
+        """Everything as it is now, but the choice as the turn found it."""
+        fresh = self._snapshots.take(first.session.key)
+        return replace(fresh, session=first.session, parent=first.parent)
+
+    def _replies(
+        self, first: Snapshot, turn: TurnInput, attempts: Attempts, answer: _Answer | None, question: Message
+    ) -> tuple[TurnRecord | None, list[Reply]]:
+        if answer is None:
+            latest = self._again(first)
+            partial = [Reply(kind=ReplyKind.TEXT, text=attempts.shown)] if attempts.shown else []
+            return None, [*partial, unserved(latest, resolve(latest), attempts.made, turn.sees)]
+        text = answer.completed.text
+        served = Reply(kind=ReplyKind.TEXT, text=text)
+        if not text.strip():
+            served = Reply(kind=ReplyKind.NOTICE, text="The model gave an empty answer.")
+        replies, decisions = [], list[Decision]()
+        told = unasked_change(answer.snapshot, answer.resolution, answer.candidate, attempts.made)
+        if told is not None:
+            replies.append(
+                Reply(kind=ReplyKind.NOTICE, text=told[0], data={"to": told[1].after, "reason": told[1].reason})
+            )
+            decisions.append(told[1])
+        replies.append(served)
+        session = self._session_after(first, answer).turn_taken()
+        over = session.ended(first.now)
+        if over:
+            after = replace(first, session=session.settled(first.now))
+            name = words.choice_name(resolve(after).selected.choice, first.agent.default)
+            line, ends = ended(first, over, name)
+            replies.append(Reply(kind=ReplyKind.NOTICE, text=line))
+            decisions += ends
+            session = after.session
+        record = TurnRecord(
+            key=first.session.key,
+            epoch=first.session.epoch,
+            version=first.session.version,
+            messages=(question, Message(Role.ASSISTANT, text)) if text.strip() else (),
+            session=session,
+            decisions=tuple(decisions),
+            answered=None if turn.item is None else Answered(turn.item, tuple(reply_to_json(r) for r in replies)),
+        )
+        return record, replies
+
+    def _session_after(self, first: Snapshot, answer: _Answer) -> Session:
+        """Who served is remembered; without a user's pin it becomes the automatic one."""
+        now, candidate = self._clock.now(), answer.candidate
+        session = replace(first.session, served=Served(candidate.model, candidate.profile.id, now))
+        pinned = answer.resolution.pinned
+        if pinned is not None and pinned.pin is not None:
+            return session
+        held = session.auto
+        auto = AutoPin(
+            profile=candidate.profile.id,
+            provider=candidate.model.provider,
+            set_at=held.set_at if held is not None and held.profile == candidate.profile.id else now,
+            used_at=now,
+            order_fingerprint=order_fingerprint(first.order(candidate.model.provider)),
+        )
+        return replace(session, auto=auto)
+
+
+def _fit(snapshot: Snapshot, candidate: Candidate, messages: tuple[Message, ...]) -> tuple[Message, ...]:
+    entry = snapshot.rules.catalog.entry(candidate.model)
+    window = entry.context_window if entry is not None else None
+    return trim(messages, window * CHARACTERS_PER_TOKEN if window is not None else CONTEXT_CHARACTERS)
+
+
+def _report(first: Snapshot, attempts: Attempts, answer: _Answer | None) -> dict[str, object]:
+    usage = answer.completed.usage if answer is not None else Usage()
+    served = answer.candidate if answer is not None else None
+    tried = attempts.made[-1] if attempts.made else None
+    pinned = resolve(first).pinned
+    profile = served.profile.id if served else tried.profile.id if tried else pinned.profile if pinned else None
+    return {
+        "outcome": "ok" if answer is not None else "failed",
+        "model": str(served.model if served else tried.model if tried else resolve(first).selected.ref),
+        "profile": profile,
+        "attempts": [attempt.view() for attempt in attempts.made],
+        "usage": {"input_tokens": usage.input_tokens, "output_tokens": usage.output_tokens},
+    }

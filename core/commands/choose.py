@@ -1,0 +1,181 @@
+"""Choosing: a ModelRequest and a snapshot -> the session as it would be. Pure; `/model` and `models explain` both use it."""
+
+from dataclasses import dataclass, replace
+
+from core.auth.order import order_fingerprint
+from core.auth.profiles import AuthProfile
+from core.auth.provider_names import credential_provider
+from core.commands.command import CommandContext
+from core.commands.model_request import Form, ModelRequest
+from core.commands.pin_lookup import find_profile, visible_profiles
+from core.errors import UserError
+from core.models.ref import ModelRef
+from core.models.selector import Selector, eight_digit_profile
+from core.resolution.resolver import Resolution, resolve
+from core.sessions.session import Choice, Pin, Session
+
+
+@dataclass(frozen=True, slots=True)
+class Chosen:
+    """What a request leads to. `released` is a pin that ended because the model's provider changed; `kept` one that stayed."""
+
+    session: Session
+    action: str
+    near: str | None = None
+    unlisted: bool = False
+    released: Pin | None = None
+    kept: bool = False
+
+
+def choose(context: CommandContext, request: ModelRequest) -> Chosen:
+    """Apply a select, auto, default, undo or mode request. Raises UserError; nothing is stored here."""
+    _unlocked(context)
+    now = context.snapshot.now
+    session = context.snapshot.session
+    before = resolve(context.snapshot)
+    match request.form:
+        case Form.SELECT:
+            return _select(context, request, before)
+        case Form.AUTO:
+            return Chosen(_auto(context, request, before), "release")
+        case Form.DEFAULT:
+            return Chosen(_default(context, request), "default")
+        case Form.MODE:
+            return Chosen(_mode(context, request, before), "mode")
+    try:
+        return Chosen(session.undone(now), "undo")
+    except LookupError:
+        raise UserError(
+            "usage", "There is no earlier choice in this session to go back to.", "See /model why."
+        ) from None
+
+
+def _unlocked(context: CommandContext) -> None:
+    key = context.snapshot.session.key
+    if not {str(key), str(key.parent)}.isdisjoint(context.snapshot.rules.locked):
+        raise UserError(
+            "selection_locked",
+            "The model of this session is fixed by the configuration (session.locked).",
+            "Ask an owner, or use another chat.",
+        )
+
+
+def _select(context: CommandContext, request: ModelRequest, before: Resolution) -> Chosen:
+    snapshot = context.snapshot
+    selector = _profile_of_digits(context, request.selector or Selector(""))
+    if selector.model.startswith("@") and selector.profile is None and not selector.quoted:
+        pinned = _pin_only(context, selector.model[1:], before.selected.ref)
+        if pinned is not None:
+            model = before.selected.choice.model if before.selected.choice else None
+            return Chosen(_pinned(context, request, model, pinned, before, lasting_model=True), "pin")
+    found = snapshot.lookup.find(selector)
+    near = selector.model if found.near else None
+    model = None if found.ref == snapshot.agent.default else found.ref
+    if selector.profile is not None:
+        profile = find_profile(context, selector.profile, found.ref)
+        return Chosen(_pinned(context, request, model, profile, before), "pin", near, not found.listed)
+    if request.mode is not None:
+        raise UserError(
+            "usage",
+            f"`{request.mode}` is a way to pin, but no profile is named.",
+            "Write /model <model>@<profile> strict.",
+        )
+    held = before.selected.choice.pin if before.selected.choice else None
+    fits = held is not None and _pin_provider(context, held) == credential_provider(found.ref.provider)
+    session = _apply(context, request, model, held if fits else None)
+    return Chosen(session, "select", near, not found.listed, None if fits else held, fits)
+
+
+def _profile_of_digits(context: CommandContext, selector: Selector) -> Selector:
+    """`model@20251001` is a pin only if such a profile exists and fits the model in front of it (model-command.md 1.5)."""
+    other = eight_digit_profile(selector)
+    profile = visible_profiles(context).get(other.profile or "") if other else None
+    if other is None or profile is None:
+        return selector
+    found = context.snapshot.lookup.exact(other.model)
+    fits = found is not None and credential_provider(found.ref.provider) == credential_provider(profile.provider)
+    return other if fits else selector
+
+
+def _pin_only(context: CommandContext, text: str, model: ModelRef) -> AuthProfile | None:
+    """The profile of `/model @text`; None if no such profile exists and the text may be a model id."""
+    try:
+        return find_profile(context, text, model)
+    except UserError as error:
+        if error.code == "profile_not_found" and ("/" in text or context.snapshot.lookup.exact(f"@{text}") is not None):
+            return None
+        raise
+
+
+def _pin_provider(context: CommandContext, pin: Pin) -> str:
+    profile = context.snapshot.credentials.profiles.get(pin.profile)
+    return credential_provider(profile.provider) if profile else ""
+
+
+def _pinned(
+    context: CommandContext,
+    request: ModelRequest,
+    model: ModelRef | None,
+    profile: AuthProfile,
+    before: Resolution,
+    lasting_model: bool = False,
+) -> Session:
+    pin = Pin(
+        profile=profile.id,
+        mode=request.mode or profile.pin_mode,
+        set_by=context.sender.key,
+        set_at=context.snapshot.now,
+        order_fingerprint=order_fingerprint(context.snapshot.order(profile.provider)),
+    )
+    held = before.selected.choice
+    if lasting_model and held is not None and held.is_temporary and request.span is None and not request.once:
+        # The model's own end still holds, and the pin ends with it.
+        return _amend(context, replace(held, pin=pin))
+    return _apply(context, request, model, pin)
+
+
+def _auto(context: CommandContext, request: ModelRequest, before: Resolution) -> Session:
+    held = before.selected.choice
+    if held is None or held.pin is None:
+        raise UserError(
+            "usage", "Nothing is pinned in this session.", "The credential is chosen automatically; see /model status."
+        )
+    if held.is_temporary and request.span is None and not request.once:
+        return _amend(context, replace(held, pin=None))
+    return _apply(context, request, held.model, None)
+
+
+def _default(context: CommandContext, request: ModelRequest) -> Session:
+    session, now = context.snapshot.session, context.snapshot.now
+    if session.key.parent is None and request.span is None and not request.once:
+        return session.released(now)
+    return _apply(context, request, None, None)
+
+
+def _mode(context: CommandContext, request: ModelRequest, before: Resolution) -> Session:
+    held = before.selected.choice
+    if held is None or held.pin is None or request.mode is None:
+        raise UserError(
+            "usage", "Nothing is pinned in this session.", "Pin with /model @<profile>, then choose strict or prefer."
+        )
+    pin = replace(held.pin, mode=request.mode, set_by=context.sender.key, set_at=context.snapshot.now)
+    return _amend(context, replace(held, pin=pin))
+
+
+def _apply(context: CommandContext, request: ModelRequest, model: ModelRef | None, pin: Pin | None) -> Session:
+    now = context.snapshot.now
+    choice = Choice(
+        model=model,
+        pin=pin,
+        set_by=context.sender.key,
+        set_at=now,
+        expires_at=now + request.span if request.span is not None else None,
+        turns_left=1 if request.once else None,
+    )
+    return context.snapshot.session.chosen(choice, now)
+
+
+def _amend(context: CommandContext, choice: Choice) -> Session:
+    session, now = context.snapshot.session, context.snapshot.now
+    # An inherited choice is not this session's to change: it takes it over, changed.
+    return session.amended(choice, now) if session.current(now) else session.chosen(choice, now)

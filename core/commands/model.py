@@ -1,0 +1,146 @@
+"""`/model`: look, choose, pin, release, undo, and ask why."""
+
+from dataclasses import replace
+
+from core.auth.order import Placed
+from core.commands.choose import Chosen, choose
+from core.commands.command import Change, CommandContext, Outcome
+from core.commands.model_request import Form, ModelRequest, parse_request
+from core.commands.picker import show_picker, show_provider
+from core.commands.status import show_status
+from core.commands.visibility import is_owner, sees
+from core.commands.why import show_why
+from core.errors import UserError
+from core.messages import Reply, ReplyKind
+from core.resolution import words
+from core.resolution.resolver import Resolution, pin_is_out, resolve
+from core.resolution.snapshot import Snapshot
+from core.resolution.view import session_view
+from core.sessions.session import Decision
+
+
+async def model(context: CommandContext, argument: str) -> Outcome:
+    """Every form of `/model`. A number is resolved by the gateway, which knows what was shown."""
+    request = parse_request(argument)
+    if request.form is Form.NUMBER:
+        # Only an alias may be a number here; a choice by number was replaced by its command before.
+        if str(request.number) not in context.snapshot.rules.catalog.aliases:
+            raise no_picker(argument.strip())
+        request = replace(request, form=Form.SELECT)
+    match request.form:
+        case Form.PICKER:
+            return show_picker(context)
+        case Form.LIST:
+            return show_list(context, request.words)
+        case Form.STATUS:
+            return show_status(context)
+        case Form.WHY:
+            return await show_why(context)
+    return _change(context, request)
+
+
+async def models(context: CommandContext, argument: str) -> Outcome:
+    """`/models …` is `/model list …`."""
+    return show_list(context, tuple(argument.split()))
+
+
+def show_list(context: CommandContext, arguments: tuple[str, ...]) -> Outcome:
+    """`list`, `list <page>`, `list <provider>`, `list <provider> <page>`."""
+    if len(arguments) > 2 or (len(arguments) == 2 and not arguments[1].isdecimal()):
+        raise UserError(
+            "usage", f"{' '.join(arguments)!r} was not understood.", "Write /model list [<provider>] [<page>]."
+        )
+    page = int(arguments[-1][:9]) if arguments and arguments[-1].isdecimal() else 1
+    if arguments and not arguments[0].isdecimal():
+        return show_provider(context, arguments[0], page)
+    if len(arguments) == 2:
+        raise UserError("usage", f"{arguments[0]!r} is not a provider.", "Write /model list [<provider>] [<page>].")
+    return show_picker(context, page)
+
+
+def no_picker(number: str) -> UserError:
+    """The error for a number that refers to nothing that was shown."""
+    return UserError(
+        "number_without_picker",
+        f"{number} is not a choice that was shown to you here in the last ten minutes. Nothing was changed.",
+        "Open the list with /model, then choose by number; or write /model <model>.",
+    )
+
+
+def _change(context: CommandContext, request: ModelRequest) -> Outcome:
+    chosen = choose(context, request)
+    before, after = context.snapshot, replace(context.snapshot, session=chosen.session)
+    default = before.agent.default
+    was, is_now = resolve(before), resolve(after)
+    decision = Decision(
+        at=before.now,
+        actor=context.sender.key,
+        action=chosen.action,
+        before=words.choice_name(was.selected.choice, default),
+        after=words.choice_name(is_now.selected.choice, default),
+        reason=f"/model {_asked(request)}".strip(),
+    )
+    lines = [*_account(context, chosen, was, after, is_now), *_notes(context, after, is_now)]
+    access = before.rules.access
+    data = session_view(after, is_now, sees(context.sender, access), is_owner(context.sender, access))
+    reply = Reply(kind=ReplyKind.NOTICE, text="\n".join(lines), data=data)
+    return Outcome((reply,), Change(chosen.session, (decision,)))
+
+
+def _asked(request: ModelRequest) -> str:
+    if request.selector is None:
+        return request.mode.value if request.mode else request.form.value
+    return request.selector.model + (f"@{request.selector.profile}" if request.selector.profile else "")
+
+
+def _account(
+    context: CommandContext, chosen: Chosen, was: Resolution, after: Snapshot, is_now: Resolution
+) -> list[str]:
+    """What holds now, and what happened to what held before."""
+    choice = is_now.selected.choice
+    model = words.model_name(after, is_now.selected.ref)
+    lines = []
+    if chosen.near is not None:
+        lines.append(f"{chosen.near!r} was read as {is_now.selected.ref}.")
+    if choice is None or (choice.model is None and choice.pin is None):
+        lines.append(f"Back to the default, {model}; the credential is chosen automatically.")
+    elif choice.pin is None:
+        lines.append(f"Now {model}; the credential is chosen automatically.")
+    else:
+        lines.append(f"Now {model} with {choice.pin.profile}, pinned {choice.pin.mode.value}.")
+    if choice is not None and choice.is_temporary and after.session.current(after.now) is choice:
+        lines.append(_temporary(after))
+    if chosen.unlisted:
+        lines.append("This id is not in the list of known models; it is used as you wrote it.")
+    if chosen.kept:
+        lines.append("The pin is kept, since the provider is the same.")
+    if chosen.released is not None:
+        lines.append(f"The pin on {chosen.released.profile} is released: it is a credential of another provider.")
+    released = was.pinned.pin if was.pinned else None
+    if chosen.action in ("release", "default", "undo") and released and (choice is None or choice.pin is None):
+        lines.append(f"The pin on {released.profile} is released.")
+    return lines
+
+
+def _temporary(after: Snapshot) -> str:
+    """When the choice ends and what returns then."""
+    standing = after.session.standing(after.now)
+    below = resolve(replace(after, session=replace(after.session, choices=standing[:-1])))
+    back = words.choice_name(below.selected.choice, after.agent.default)
+    choice = standing[-1]
+    if choice.expires_at is not None:
+        return f"Until {words.moment(choice.expires_at, after.now)}; then {back} again."
+    return f"For the next turn only; then {back} again."
+
+
+def _notes(context: CommandContext, after: Snapshot, is_now: Resolution) -> list[str]:
+    """What the sender must know about the next turn."""
+    lines = []
+    pinned: Placed | None = is_now.pinned.placed if is_now.pinned and is_now.pinned.pin else None
+    if is_now.pinned and pinned and pin_is_out(is_now.pinned):
+        lines.append(f"{pinned.id} is {words.state(pinned, after.now)} now.")
+    if not is_now.candidates or (is_now.pinned and pin_is_out(is_now.pinned)):
+        lines.append(f"Next: {words.next_words(after, is_now)}.")
+    if context.busy:
+        lines.append("A message is being answered now; this holds from the next one.")
+    return lines

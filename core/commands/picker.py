@@ -1,0 +1,167 @@
+"""The compact picker: where the session stands, then what it could choose, numbered; and the models of one provider."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from core.auth.provider_names import provider_id
+from core.commands.command import CommandContext, Outcome
+from core.commands.visibility import sees
+from core.errors import UserError
+from core.messages import Button, Reply, ReplyKind
+from core.models.lookup import quote
+from core.models.ref import ModelRef
+from core.resolution import words
+from core.resolution.resolver import Resolution, resolve
+from core.resolution.snapshot import Snapshot
+from core.resolution.view import model_view, pin_view, standing
+
+PAGE = 10
+"""Models on one page: what fits a phone's screen and stays below every platform's limit of buttons."""
+
+
+def show_picker(context: CommandContext, page: int = 1) -> Outcome:
+    """`/model`, `/model list [page]`: the models that the session may choose, then the credentials of its model."""
+    snapshot = context.snapshot
+    resolution = resolve(snapshot)
+    refs = _offered(snapshot, resolution)
+    return Outcome((_reply(context, resolution, refs, page, "Models", "/model list", credentials=True),))
+
+
+def show_provider(context: CommandContext, name: str, page: int) -> Outcome:
+    """`/model list <provider> [page]`: everything that one provider lists."""
+    provider = context.snapshot.rules.catalog.providers.get(provider_id(name))
+    if provider is None:
+        known = ", ".join(p for p, e in context.snapshot.rules.catalog.providers.items() if e.is_configured or e.models)
+        raise UserError(
+            "model_unknown", f"No provider {name!r} is known.", f"Write /model list <provider>; there are {known}."
+        )
+    lookup = context.snapshot.lookup
+    refs = [m.ref for m in provider.models if lookup.allowed(m.ref)]
+    title = f"Models of {provider.id}" + ("; others can be written as provider/model" if provider.is_open else "")
+    return Outcome(
+        (_reply(context, resolve(context.snapshot), refs, page, title, f"/model list {provider.id}", False),)
+    )
+
+
+def _offered(snapshot: Snapshot, resolution: Resolution) -> list[ModelRef]:
+    """Aliased models first, in the order of the catalogue. A built-in provider without a credential is not offered."""
+    catalog, lookup = snapshot.rules.catalog, snapshot.lookup
+    served = {p.provider for p in snapshot.credentials.profiles.values()}
+    refs = [
+        m.ref
+        for p in catalog.providers.values()
+        if p.is_configured or p.id in served
+        for m in p.models
+        if lookup.allowed(m.ref)
+    ]
+    refs = list(dict.fromkeys([*refs, snapshot.agent.default, *snapshot.agent.fallbacks, resolution.selected.ref]))
+    return sorted(refs, key=lambda ref: not catalog.aliases_of(ref))
+
+
+def _reply(
+    context: CommandContext,
+    resolution: Resolution,
+    refs: Sequence[ModelRef],
+    page: int,
+    title: str,
+    command: str,
+    credentials: bool,
+) -> Reply:
+    pages = max(1, -(-len(refs) // PAGE))
+    if not 1 <= page <= pages:
+        raise UserError("usage", f"There is no page {page}; pages go from 1 to {pages}.", f"Write {command} {pages}.")
+    snapshot = context.snapshot
+    choices: list[dict[str, Any]] = [_model_choice(snapshot, ref) for ref in refs[(page - 1) * PAGE : page * PAGE]]
+    models = len(choices)
+    if credentials:
+        choices += _credential_choices(context, resolution)
+    for n, choice in enumerate(choices, start=1):
+        choice["n"] = n
+    lines = [*_heading(snapshot, resolution), "", f"{title} (page {page} of {pages}):" if pages > 1 else f"{title}:"]
+    lines += [_line(choice) for choice in choices[:models]]
+    if choices[models:]:
+        lines += ["", f"Credentials for {resolution.selected.ref}:", *(_line(choice) for choice in choices[models:])]
+    lines += ["", "Choose with /model <number> or /model <model>@<profile>. Details: /model status"]
+    buttons = [
+        Button(n=c["n"], label=c.pop("label"), command=c.pop("command"), selected=c.pop("selected")) for c in choices
+    ]
+    buttons += _actions(len(buttons), resolution, page, pages, command, credentials)
+    data = {"current": _current(snapshot, resolution), "choices": choices, "page": page, "pages": pages}
+    return Reply(kind=ReplyKind.PICKER, text="\n".join(lines), data=data, buttons=tuple(buttons), private=False)
+
+
+def _heading(snapshot: Snapshot, resolution: Resolution) -> list[str]:
+    selected = resolution.selected
+    source = selected.source.value
+    lines = [
+        f"Model: {words.model_name(snapshot, selected.ref)} · {source}{words.ending(selected.choice, snapshot.now)}"
+    ]
+    if selected.dropped is not None:
+        lines.append(f"{selected.dropped} was chosen here but can no longer be used; the default serves instead.")
+    if resolution.pinned is not None:
+        lines.append(f"Credential: {resolution.pinned.profile} · {words.pin_words(resolution.pinned, snapshot.now)}")
+    return [*lines, f"Next: {words.next_words(snapshot, resolution)}"]
+
+
+def _model_choice(snapshot: Snapshot, ref: ModelRef) -> dict[str, Any]:
+    placed = snapshot.placed(ref)
+    state = next((standing(p)[0] for p in placed if p.position is not None), "ineligible")
+    alias = next(iter(snapshot.rules.catalog.aliases_of(ref)), None)
+    current = resolve(snapshot).selected.ref == ref
+    name = f"{alias} = {ref}" if alias else str(ref)
+    label = f"{alias or ref} · {state}"
+    words_ = f"{name} · {state}{' · now' if current else ''}"
+    return {
+        "n": 0, "ref": str(ref), "alias": alias, "profile": None, "state": state,
+        "label": label, "line": words_, "command": f"/model {quote(str(ref))}", "selected": current,
+    }  # fmt: skip
+
+
+def _credential_choices(context: CommandContext, resolution: Resolution) -> list[dict[str, Any]]:
+    snapshot, ref = context.snapshot, resolution.selected.ref
+    may_see = sees(context.sender, snapshot.rules.access)
+    alias = next(iter(snapshot.rules.catalog.aliases_of(ref)), None)
+    pinned = resolution.pinned.profile if resolution.pinned else None
+    choices = []
+    for placed in resolution.placed:
+        if placed.profile is None or not may_see(placed.profile):
+            continue
+        state = words.state(placed, snapshot.now)
+        mark = " · pinned" if placed.id == pinned else ""
+        mark += " · next" if placed.id == resolution.next.profile else ""
+        label = f" ({placed.profile.label})" if placed.profile.label else ""
+        choices.append({
+            "n": 0, "ref": str(ref), "alias": alias, "profile": placed.id, "state": standing(placed)[0],
+            "label": f"{placed.id} · {state}", "line": f"{placed.id}{label} · {state}{mark}",
+            "command": f"/model {quote(str(ref))}@{quote(placed.id)}", "selected": placed.id == pinned,
+        })  # fmt: skip
+    return choices
+
+
+def _line(choice: dict[str, Any]) -> str:
+    return f"{choice['n']:>3}. {choice.pop('line')}"
+
+
+def _actions(
+    shown: int, resolution: Resolution, page: int, pages: int, command: str, credentials: bool
+) -> list[Button]:
+    wanted = []
+    if page > 1:
+        wanted.append(("◀ Back", f"{command} {page - 1}"))
+    if page < pages:
+        wanted.append(("More ▶", f"{command} {page + 1}"))
+    if credentials and resolution.pinned is not None and resolution.pinned.pin is not None:
+        wanted.append(("Automatic credential", "/model auto"))
+    if credentials and resolution.selected.choice is not None:
+        wanted.append(("Default", "/model default"))
+    wanted.append(("Status", "/model status"))
+    return [Button(n=n, label=label, command=c, group="action") for n, (label, c) in enumerate(wanted, start=shown + 1)]
+
+
+def _current(snapshot: Snapshot, resolution: Resolution) -> dict[str, Any]:
+    return {
+        **model_view(snapshot, resolution),
+        "profile": resolution.next.profile,
+        "reason": resolution.next.reason.value,
+        "pin": pin_view(resolution.pinned),
+    }

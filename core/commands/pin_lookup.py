@@ -1,0 +1,61 @@
+"""From a typed profile text to a profile that this sender may pin for this provider."""
+
+from core.auth.profiles import AuthProfile
+from core.auth.provider_names import credential_provider
+from core.commands.command import CommandContext
+from core.commands.visibility import sees
+from core.errors import Suggestion, UserError
+from core.models.lookup import quote
+from core.models.ref import ModelRef
+
+
+def find_profile(context: CommandContext, text: str, model: ModelRef) -> AuthProfile:
+    """The profile that `text` names: its id, or its name at the model's provider (`work` for `anthropic:work`).
+
+    Raises UserError profile_wrong_provider or profile_not_found. One that the sender may not see does not exist.
+    """
+    visible = visible_profiles(context)
+    provider = credential_provider(model.provider)
+    found = [
+        profile
+        for wanted in (text, f"{model.provider}:{text}", f"{provider}:{text}")
+        if (profile := visible.get(wanted) or _any_case(visible, wanted)) is not None
+    ]
+    fitting = next((p for p in found if credential_provider(p.provider) == provider), None)
+    if fitting is not None:
+        return fitting
+    if found:
+        raise UserError(
+            "profile_wrong_provider",
+            f"{found[0].id} is a credential of {found[0].provider}, but {model} needs one of {model.provider}. "
+            "Nothing was changed.",
+            _offer(visible, provider),
+        )
+    raise UserError(
+        "profile_not_found",
+        f"No profile {text!r} for {model.provider}. Nothing was changed.",
+        _offer(visible, provider),
+        tuple(
+            Suggestion(f"/model {quote(str(model))}@{quote(p.id)}", p.id)
+            for p in visible.values()
+            if credential_provider(p.provider) == provider
+        ),
+    )
+
+
+def visible_profiles(context: CommandContext) -> dict[str, AuthProfile]:
+    """The profiles that the sender may see and pin."""
+    may_see = sees(context.sender, context.snapshot.rules.access)
+    return {name: p for name, p in context.snapshot.credentials.profiles.items() if may_see(p)}
+
+
+def _any_case(visible: dict[str, AuthProfile], wanted: str) -> AuthProfile | None:
+    same = [p for name, p in visible.items() if name.lower() == wanted.lower()]
+    return same[0] if len(same) == 1 else None
+
+
+def _offer(visible: dict[str, AuthProfile], provider: str) -> str:
+    ids = [p.id for p in visible.values() if credential_provider(p.provider) == provider]
+    if not ids:
+        return f"You may pin none of {provider}; /model auto uses what there is."
+    return f"You may pin: {', '.join(ids)}."

@@ -1,0 +1,69 @@
+"""What a number or a pressed button refers to: the choices that were shown to this sender in this session."""
+
+import re
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from core.commands.model import no_picker
+from core.commands.parse import Invocation
+from core.errors import UserError
+from core.messages import Inbound, Sender
+from core.resolution.snapshot import Snapshot
+from core.sessions.ports import Shown, ShownStore
+
+NUMBERS_HOLD = timedelta(minutes=10)
+"""A number means what the sender still has before their eyes."""
+BUTTONS_HOLD = timedelta(days=1)
+_HIDDEN = re.compile(r"/(?P<name>[a-z]+)\s*(?P<argument>.*)", re.DOTALL)
+
+
+@dataclass(frozen=True, slots=True)
+class Pressed:
+    """A resolved choice: a command, a kept message, or both (the command first)."""
+
+    token: str
+    command: Invocation | None
+    message: str | None
+
+
+async def find_number(
+    store: ShownStore, snapshot: Snapshot, sender: Sender, invocation: Invocation, now: datetime
+) -> Pressed | None:
+    """What `/model <n>` refers to; None if it is no number, or an alias has that name. Raises number_without_picker."""
+    text = invocation.argument.strip()
+    if invocation.name != "model" or not re.fullmatch(r"\d{1,6}", text) or text in snapshot.rules.catalog.aliases:
+        return None
+    shown = await store.last_shown(snapshot.session.key, sender.key)
+    if shown is None or now - shown.at > NUMBERS_HOLD or not _same_catalog(shown, snapshot):
+        raise no_picker(text)
+    if not 1 <= int(text) <= len(shown.commands):
+        raise no_picker(text)
+    return _pressed(shown, int(text))
+
+
+async def find_press(store: ShownStore, snapshot: Snapshot, inbound: Inbound, now: datetime) -> Pressed:
+    """What a pressed button refers to. It is bound to the sender and the session; a stale one says so."""
+    shown = await store.find_shown(inbound.token)
+    if shown is None or shown.session != inbound.session or now - shown.at > BUTTONS_HOLD:
+        raise _stale()
+    if shown.sender != inbound.sender.key:
+        raise UserError("not_authorised", "These buttons belong to somebody else.", "Open your own with /model.")
+    if not 1 <= inbound.number <= len(shown.commands) or not _same_catalog(shown, snapshot):
+        raise _stale()
+    return _pressed(shown, inbound.number)
+
+
+def _pressed(shown: Shown, number: int) -> Pressed:
+    found = _HIDDEN.fullmatch(shown.commands[number - 1])
+    command = Invocation(found["name"], found["argument"]) if found else None
+    return Pressed(shown.token, command, shown.message)
+
+
+def _same_catalog(shown: Shown, snapshot: Snapshot) -> bool:
+    return shown.card or shown.catalog == snapshot.rules.catalog.fingerprint()
+
+
+def _stale() -> UserError:
+    return UserError(
+        "number_without_picker", "This list is out of date. Nothing was changed.", "Open a new one with /model."
+    )

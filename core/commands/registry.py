@@ -1,0 +1,35 @@
+"""The table of commands, in the order of menus and help."""
+
+from core.commands.command import Command, CommandContext, Outcome
+from core.commands.model import model, models
+from core.commands.session import new, restore, whoami
+from core.commands.status import show_short
+from core.messages import Reply, ReplyKind
+
+
+async def help_(context: CommandContext, argument: str) -> Outcome:
+    """What can be typed, written from the table."""
+    lines = [f"/{c.name} {c.argument}".strip() + f" – {c.summary}" for c in COMMANDS if not c.hidden]
+    lines += [
+        "",
+        "/model opus@work pins a credential: only it is used, and if it is out you are asked.",
+        "/model opus for 2h and /model opus once end by themselves. /model undo takes the last change back.",
+    ]
+    return Outcome((Reply(kind=ReplyKind.NOTICE, text="\n".join(lines), private=True),))
+
+
+COMMANDS = (
+    Command(
+        name="model",
+        summary="see and choose the model and the credential of this chat",
+        handler=model,
+        argument="[<model>][@<profile>] [for <2h>|once] [strict|prefer] | list | status | auto | default | undo | why",
+    ),
+    Command(name="models", summary="list models", handler=models, argument="[<provider>] [<page>]"),
+    Command(name="status", summary="what serves this chat now", handler=show_short),
+    Command(name="new", summary="start a new conversation", handler=new, aliases=("reset",)),
+    Command(name="whoami", summary="your id and rights", handler=whoami),
+    Command(name="help", summary="what can be typed", handler=help_, aliases=("start",)),
+    Command(name="restore", summary="what the Keep button does", handler=restore, hidden=True, argument="<version>"),
+)
+BY_NAME = {name: command for command in COMMANDS for name in (command.name, *command.aliases)}

@@ -1,0 +1,242 @@
+"""The one door: Inbound in, events out; and the error boundary. What is refused, stored or answered is decided below it.
+
+Order of things: choices that have ended are told and removed first; then access; then a command, a press, a number, an inline
+`/model`, or a turn. Commands of a session run one after the other and do not wait for a turn; turns wait for one another.
+"""
+
+import logging
+import secrets
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
+from dataclasses import replace
+
+from core.access import Action, Verdict, decide
+from core.chat.lanes import Lanes
+from core.chat.notices import ended
+from core.chat.turn import TurnInput, Turns
+from core.clock import Clock
+from core.commands.command import CommandContext
+from core.commands.model_request import RESERVED
+from core.commands.parse import Invocation, parse, parse_inline
+from core.commands.presses import Pressed, find_number, find_press
+from core.commands.registry import BY_NAME
+from core.commands.suggestions import suggestions
+from core.commands.visibility import sees
+from core.errors import BotError, LostRace, Suggestion, UserError
+from core.messages import Button, Event, Inbound, Ingress, Reply, ReplyKind, reply_to_json
+from core.resolution import words
+from core.resolution.resolver import resolve
+from core.resolution.snapshot import Snapshot
+from core.resolution.source import SnapshotSource
+from core.sessions.key import SessionKey
+from core.sessions.ports import Answered, SessionStore, Shown, ShownStore
+
+log = logging.getLogger(__name__)
+
+
+class Gateway:
+    """Everything that a platform can ask of us."""
+
+    def __init__(
+        self, snapshots: SnapshotSource, sessions: SessionStore, shown: ShownStore, turns: Turns, clock: Clock
+    ) -> None:
+        self._snapshots = snapshots
+        self._sessions = sessions
+        self._shown = shown
+        self._turns = turns
+        self._clock = clock
+        self._turn_lanes = Lanes()
+        self._command_lanes = Lanes()
+
+    async def handle(self, inbound: Inbound, item: int | None = None) -> AsyncGenerator[Event, None]:
+        """Answer one inbound. Never raises for anything that a sender, a provider or a file can cause."""
+        try:
+            async with aclosing(self._answer(inbound, item)) as events:
+                async for event in events:
+                    yield event
+        except BotError as error:
+            yield await self._offer(inbound, _error_reply(error), None)
+        except Exception:
+            reference = secrets.token_hex(4)
+            log.exception("unexpected error %s in %s", reference, inbound.session)
+            text = (
+                f"Something went wrong here that should not; nothing more was done. Reference for the log: {reference}."
+            )
+            yield Reply(kind=ReplyKind.ERROR, code="internal", text=text)
+
+    async def suggest(self, inbound: Inbound) -> tuple[Suggestion, ...]:
+        """Completions of what was typed after `/model`, best first. Nothing for whom may not command."""
+        snapshot = self._snapshots.take(inbound.session)
+        if decide(inbound, Action.COMMAND, snapshot.rules.access) is not Verdict.ALLOW:
+            return ()
+        return suggestions(snapshot, sees(inbound.sender, snapshot.rules.access), inbound.text)
+
+    def waits(self, inbound: Inbound) -> bool:
+        """Whether this is a message that waits for the turn before it. Commands and presses do not."""
+        aliases = self._aliases(self._snapshots.take(inbound.session))
+        try:
+            return inbound.ingress is Ingress.MESSAGE and parse(inbound.text, aliases) is None
+        except UserError:
+            return False
+
+    def busy(self, key: SessionKey) -> bool:
+        """Whether a turn of this session is running or waiting."""
+        return self._turn_lanes.busy(key)
+
+    async def _answer(self, inbound: Inbound, item: int | None) -> AsyncGenerator[Event, None]:
+        snapshot = self._snapshots.take(inbound.session)
+        press = inbound.ingress is Ingress.BUTTON
+        invocation, mistake = self._parse(inbound, snapshot)
+        command = press or invocation is not None or mistake is not None
+        refusal = self._refusal(inbound, Action.COMMAND if command else Action.CHAT, snapshot)
+        if refusal is not None:
+            for reply in refusal:
+                yield reply
+            return
+        if mistake is not None:
+            raise mistake
+        pressed: Pressed | None = None
+        message: str | None = None if command else inbound.text
+        if press:
+            pressed = await find_press(self._shown, snapshot, inbound, self._clock.now())
+        elif invocation is not None:
+            pressed = await find_number(self._shown, snapshot, inbound.sender, invocation, self._clock.now())
+        elif inbound.text.strip():
+            invocation, message = self._inline(inbound, snapshot)
+        if pressed is not None:
+            invocation, message = pressed.command, pressed.message
+        if invocation is not None:
+            # With a message to follow, it is the turn that answers the inbox item.
+            for reply in await self._command(inbound, invocation, None if message is not None else item):
+                yield reply
+        if pressed is not None and message is not None and not await self._shown.use_shown(pressed.token):
+            raise UserError("number_without_picker", "This choice was already made.", "Look with /model.")
+        if message is None or not message.strip():
+            return
+        async with aclosing(self._turn(replace(inbound, text=message), item)) as events:
+            async for event in events:
+                yield event
+
+    def _parse(self, inbound: Inbound, snapshot: Snapshot) -> tuple[Invocation | None, UserError | None]:
+        if inbound.ingress is Ingress.BUTTON:
+            return None, None
+        try:
+            return parse(inbound.text, self._aliases(snapshot)), None
+        except UserError as error:
+            return None, error
+
+    def _inline(self, inbound: Inbound, snapshot: Snapshot) -> tuple[Invocation | None, str]:
+        """A `/model <ref>` inside a sentence is obeyed only if it names an existing model exactly; else it is text."""
+        inline = parse_inline(inbound.text, self._aliases(snapshot))
+        if inline is None or inline.selector is None or inline.argument is None:
+            return None, inbound.text
+        if decide(inbound, Action.COMMAND, snapshot.rules.access) is not Verdict.ALLOW:
+            return None, inbound.text
+        if inline.selector.model.lower() in RESERVED or snapshot.lookup.exact(inline.selector.model) is None:
+            return None, inbound.text
+        return Invocation("model", inline.argument), inline.rest
+
+    async def _command(self, inbound: Inbound, invocation: Invocation, item: int | None) -> list[Reply]:
+        """Run a command and store what it changes, together with its replies."""
+        async with self._command_lanes.enter(inbound.session):
+            told, snapshot = await self._settle(inbound.session)
+            context = CommandContext(
+                snapshot=snapshot,
+                sender=inbound.sender,
+                sessions=self._sessions,
+                busy=self._turn_lanes.busy(inbound.session),
+            )
+            outcome = await BY_NAME[invocation.name].handler(context, invocation.argument)
+            replies = [await self._offer(inbound, reply, None) for reply in outcome.replies]
+            if inbound.ingress is Ingress.BUTTON and replies:
+                replies[0] = replace(replies[0], replaces=True)
+            replies = [*told, *replies]
+            if outcome.change is not None:
+                answered = None if item is None else Answered(item, tuple(reply_to_json(reply) for reply in replies))
+                await self._sessions.save_choice(outcome.change.session, outcome.change.decisions, answered)
+            return replies
+
+    async def _turn(self, inbound: Inbound, item: int | None) -> AsyncGenerator[Event, None]:
+        async with self._turn_lanes.enter(inbound.session):
+            told, snapshot = await self._settle(inbound.session)
+            for reply in told:
+                yield reply
+            turn = TurnInput(
+                text=inbound.text,
+                sees=sees(inbound.sender, snapshot.rules.access),
+                item=item,
+                stream=inbound.stream,
+            )
+            async with aclosing(self._turns.run(snapshot, turn)) as events:
+                async for event in events:
+                    if isinstance(event, Reply) and event.buttons:
+                        yield await self._offer(inbound, event, inbound.text)
+                    else:
+                        yield event
+
+    # What all of them need
+
+    async def _settle(self, key: SessionKey) -> tuple[list[Reply], Snapshot]:
+        """Tell of choices that have ended or can no longer hold, and remove them. Whoever is first tells."""
+        snapshot = self._snapshots.take(key)
+        session, now = snapshot.session, snapshot.now
+        over = session.ended(now)
+        dropped = resolve(snapshot).selected.dropped
+        own = session.current(now)
+        if not over and (dropped is None or own is None):
+            return [], snapshot
+        settled = session.settled(now)
+        if dropped is not None and own is not None:
+            settled = replace(settled, choices=(*settled.choices[:-1], replace(own, model=None)))
+        after = resolve(replace(snapshot, session=settled))
+        name = words.choice_name(after.selected.choice, snapshot.agent.default)
+        text, decisions = ended(snapshot, over, name)
+        if dropped is not None and own is not None:
+            text = f"{text}\n{dropped} can no longer be used here (policy or configuration). Now {name}.".strip()
+        try:
+            await self._sessions.save_choice(settled, decisions)
+        except LostRace:
+            return [], self._snapshots.take(key)
+        return [Reply(kind=ReplyKind.NOTICE, text=text)], self._snapshots.take(key)
+
+    def _refusal(self, inbound: Inbound, action: Action, snapshot: Snapshot) -> list[Reply] | None:
+        """None: go on. Otherwise what is answered, which may be nothing."""
+        match decide(inbound, action, snapshot.rules.access):
+            case Verdict.ALLOW:
+                return None
+            case Verdict.IGNORE:
+                return []
+        text = f"You are not authorised here. An owner can add {inbound.sender.key} to access.allow."
+        return [Reply(kind=ReplyKind.ERROR, code="not_authorised", text=text, private=True)]
+
+    async def _offer(self, inbound: Inbound, reply: Reply, message: str | None) -> Reply:
+        """Remember the choices of a reply, so that a number or a press can be resolved, also after a restart."""
+        if not reply.buttons:
+            return reply
+        token = secrets.token_urlsafe(9)
+        snapshot = self._snapshots.take(inbound.session)
+        await self._shown.show(
+            Shown(
+                token=token,
+                session=inbound.session,
+                sender=inbound.sender.key,
+                commands=tuple(button.command for button in reply.buttons),
+                catalog=snapshot.rules.catalog.fingerprint(),
+                at=self._clock.now(),
+                card=message is not None,
+                message=message,
+            )
+        )
+        return replace(reply, token=token)
+
+    def _aliases(self, snapshot: Snapshot) -> tuple[str, ...]:
+        return tuple(snapshot.rules.catalog.aliases) if snapshot.rules.alias_commands else ()
+
+
+def _error_reply(error: BotError) -> Reply:
+    choices = error.choices if isinstance(error, UserError) else ()
+    buttons = tuple(Button(n=n, label=c.label, command=c.command) for n, c in enumerate(choices, start=1))
+    lines = [str(error), *(f"{b.n:>3}. {b.label}" for b in buttons)]
+    listed = [{"n": b.n, "label": b.label, "command": b.command} for b in buttons]
+    data = {"choices": listed} if listed else {}
+    return Reply(kind=ReplyKind.ERROR, code=error.code, text="\n".join(lines), data=data, buttons=buttons)

@@ -1,0 +1,149 @@
+"""From the inbox through the gateway to the platform: every update once, turns in the order of their chat.
+
+A platform hands over updates with `accept`, which returns when they are committed. Commands and presses are handled at
+once, also while a turn of the same chat is running; messages wait for the turn before them.
+"""
+
+import asyncio
+import logging
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+from contextlib import aclosing, suppress
+from typing import Protocol
+
+from core.clock import Clock
+from core.errors import StorageError
+from core.gateway import Gateway
+from core.messages import Event, Inbound, reply_from_json
+from core.ports import Inbox, InboxItem, InboxState, Update
+
+log = logging.getLogger(__name__)
+
+
+class Platform(Protocol):
+    """A chat platform as the intake sees it: it reads its own updates and delivers what the gateway answers."""
+
+    name: str
+    account: str
+
+    def read(self, update: Update) -> Inbound | None:
+        """What the update means, or None if it is nothing for us. Pure: it must read a stored update after a restart too."""
+        ...
+
+    async def deliver(self, item: InboxItem, inbound: Inbound, events: AsyncIterator[Event]) -> None:
+        """Show every event of the answer; returns when all of it was accepted by the platform.
+
+        `item.delivery` holds the notes of an earlier, interrupted delivery of the same answer (see `Inbox.note_delivery`):
+        what it names is edited and not sent again. Consumes `events` to the end even if nothing can be shown any more.
+        """
+        ...
+
+
+class Intake:
+    """The lanes of one platform: takes updates in, has them answered, and remembers how far that came."""
+
+    def __init__(self, inbox: Inbox, gateway: Gateway, platform: Platform, clock: Clock) -> None:
+        self._inbox = inbox
+        self._gateway = gateway
+        self._platform = platform
+        self._clock = clock
+        self._lanes: dict[str, asyncio.Queue[InboxItem]] = {}
+        self._workers: dict[str, asyncio.Task[None]] = {}
+        self._turns: set[asyncio.Task[None]] = set()
+        self._idle = asyncio.Event()
+        self._idle.set()
+
+    async def accept(self, updates: Sequence[Update]) -> None:
+        """Commit updates, then have them answered. When this returns, the platform may be told that they were seen."""
+        for item in await self._inbox.receive(updates, self._clock.now()):
+            self._enqueue(item)
+
+    async def resume(self) -> None:
+        """Take up what an earlier process left unanswered or undelivered, oldest first."""
+        for item in await self._inbox.unfinished(self._platform.name, self._platform.account):
+            self._enqueue(item)
+
+    async def drain(self, seconds: float) -> int:
+        """Wait until everything that was taken in is answered, at most so long. Returns how many items are left over."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await self._idle.wait()
+        return len(self._turns) + sum(queue.qsize() for queue in self._lanes.values())
+
+    async def close(self) -> None:
+        """Stop at once. What is not finished stays in the inbox for the next start."""
+        tasks = [*self._workers.values(), *self._turns]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    def _enqueue(self, item: InboxItem) -> None:
+        lane = item.update.lane
+        self._idle.clear()
+        self._lanes.setdefault(lane, asyncio.Queue()).put_nowait(item)
+        if lane not in self._workers:
+            self._workers[lane] = asyncio.create_task(self._work(lane), name=f"lane {lane}")
+
+    async def _work(self, lane: str) -> None:
+        """Handle a lane's items in order until it is empty. A turn runs beside it, once it has taken its snapshot."""
+        queue = self._lanes[lane]
+        try:
+            while not queue.empty():
+                await self._begin(queue.get_nowait())
+        finally:
+            self._workers.pop(lane, None)
+            if queue.empty():
+                self._lanes.pop(lane, None)
+            self._settle()
+
+    async def _begin(self, item: InboxItem) -> None:
+        try:
+            inbound = self._platform.read(item.update)
+        except Exception:
+            # One update that cannot be read must not stop the others for ever.
+            log.exception("an update of %s could not be read and is dropped", self._platform.name)
+            inbound = None
+        if inbound is None:
+            await self._inbox.done(item.id)
+        elif item.state is InboxState.ANSWERED or not self._gateway.waits(inbound):
+            await self._finish(item, inbound, asyncio.Event())
+        else:
+            started = asyncio.Event()
+            waiting = self._gateway.busy(inbound.session)
+            turn = asyncio.create_task(self._finish(item, inbound, started), name=f"turn {inbound.session}")
+            self._turns.add(turn)
+            turn.add_done_callback(self._turn_over)
+            if not waiting:
+                await started.wait()
+
+    def _turn_over(self, turn: asyncio.Task[None]) -> None:
+        self._turns.discard(turn)
+        self._settle()
+
+    def _settle(self) -> None:
+        if not self._turns and not self._workers:
+            self._idle.set()
+
+    async def _finish(self, item: InboxItem, inbound: Inbound, started: asyncio.Event) -> None:
+        """Answer one item and deliver the answer; only then it is done."""
+        try:
+            async with aclosing(self._events(item, inbound, started)) as events:
+                await self._platform.deliver(item, inbound, events)
+            await self._inbox.done(item.id)
+        except StorageError as error:
+            log.error("the inbox cannot be written: %s", error)
+        except Exception:
+            # It stays in the inbox, and the next start tries again; going on at once could repeat it for ever.
+            log.exception("an answer could not be delivered to %s", self._platform.name)
+        finally:
+            started.set()
+
+    async def _events(self, item: InboxItem, inbound: Inbound, started: asyncio.Event) -> AsyncGenerator[Event, None]:
+        """The gateway's events, or the replies that were already decided before a restart."""
+        if item.state is InboxState.ANSWERED:
+            for stored in item.replies:
+                yield reply_from_json(stored)
+            return
+        async with aclosing(self._gateway.handle(inbound, item.id)) as events:
+            async for event in events:
+                started.set()
+                yield event

@@ -1,0 +1,131 @@
+"""From a typed model text to one model (product.md 4.1).
+
+Alias (only without `/`), then the first `/` splits provider and model, then the one provider that lists exactly this id, then
+the default provider; then what is near. Nothing inexact is applied where a profile is named: the wrong model would be billed
+to a carefully chosen account.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from core.auth.provider_names import provider_id
+from core.errors import Suggestion, UserError
+from core.models import match
+from core.models.catalog import Catalog
+from core.models.policy import allows
+from core.models.ref import ModelRef
+from core.models.selector import Selector, find_directive, split_profile
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """The model that a text means. `near`: it was not written exactly. `listed`: the catalogue knows it."""
+
+    ref: ModelRef
+    near: bool = False
+    listed: bool = True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Lookup:
+    """Everything that a lookup depends on. `allow_path` is the dotted name of the policy that applies."""
+
+    catalog: Catalog
+    default: ModelRef
+    fallbacks: tuple[ModelRef, ...] = ()
+    allow: tuple[str, ...] = ()
+    allow_path: str = "model_policy.allow"
+
+    def find(self, selector: Selector) -> Found:
+        """The model, or UserError: model_unknown, model_ambiguous, model_not_allowed."""
+        exact = self.exact(selector.model)
+        if exact is None:
+            exact = self._near(selector)
+        if not self.allowed(exact.ref):
+            raise UserError(
+                "model_not_allowed",
+                f"{exact.ref} is not among the models that {self.allow_path} allows.",
+                "Choose one with /model list, or ask an owner to widen the policy.",
+            )
+        return exact
+
+    def allowed(self, ref: ModelRef) -> bool:
+        """Whether the policy lets a session select it. The default and its fallbacks always are."""
+        return ref == self.default or ref in self.fallbacks or allows(self.allow, ref)
+
+    def exact(self, text: str) -> Found | None:
+        """The model that is written exactly so (the provider in any case and by any of its names), or None."""
+        text = text.strip()
+        if "/" not in text and text.lower() in self.catalog.aliases:
+            return Found(self.catalog.aliases[text.lower()])
+        left, slash, right = text.partition("/")
+        provider = self.catalog.providers.get(provider_id(left))
+        if slash and right and provider is not None:
+            entry = self.catalog.entry(ModelRef(provider.id, right))
+            if entry is not None:
+                return Found(entry.ref)
+        listing = self.catalog.listing(text)
+        if listing:
+            own = [m for m in listing if m.ref.provider == self.default.provider]
+            if len(listing) == 1 or len(own) == 1:
+                return Found((own or list(listing))[0].ref)
+            raise self._ambiguous(text, [m.ref for m in listing], None)
+        if slash and right and not right.endswith("/") and provider is not None and provider.is_open:
+            return Found(ModelRef(provider.id, right), listed=False)
+        return None
+
+    def _near(self, selector: Selector) -> Found:
+        text = selector.model
+        left, slash, right = text.partition("/")
+        provider = provider_id(left) if slash and provider_id(left) in self.catalog.providers else None
+        pool = [ref for ref in self.catalog.refs() if self.allowed(ref) and provider in (None, ref.provider)]
+        aliases: Mapping[ModelRef, Sequence[str]] = (
+            {} if provider else {ref: self.catalog.aliases_of(ref) for ref in pool}
+        )
+        fragment = right if provider else text
+        ranked = match.rank(fragment, pool, aliases, self.default)
+        least = match.ACCEPT_WITH_PROVIDER if provider else match.ACCEPT
+        good = [m for m in ranked if m.points >= least]
+        if good and selector.profile is None and not selector.quoted:
+            close = [m for m in good if good[0].points - m.points < match.CLEAR]
+            if len(close) == 1:
+                return Found(good[0].ref, near=True)
+            raise self._ambiguous(text, [m.ref for m in close[:5]], None)
+        if len(good) > 1:
+            raise self._ambiguous(text, [m.ref for m in good[:5]], selector.profile)
+        raise self._unknown(text, [m.ref for m in ranked[:3]], selector.profile)
+
+    def _ambiguous(self, text: str, refs: Sequence[ModelRef], profile: str | None) -> UserError:
+        names = ", ".join(str(ref) for ref in refs)
+        return UserError(
+            "model_ambiguous",
+            f"{text!r} may be any of {names}. Nothing was changed.",
+            "Did you mean one of these?",
+            _suggestions(refs, profile),
+        )
+
+    def _unknown(self, text: str, refs: Sequence[ModelRef], profile: str | None) -> UserError:
+        names = ", ".join(str(ref) for ref in refs)
+        nearest = f"The nearest are {names}." if refs else "No model is configured."
+        return UserError(
+            "model_unknown",
+            f"No model {text!r} is known. Nothing was changed. {nearest}",
+            "See them all with /model list.",
+            _suggestions(refs, profile),
+        )
+
+
+def quote(text: str) -> str:
+    """A model or profile text as it can be typed: quoted, if the grammar would read it otherwise."""
+    directive = find_directive(f"/model {text}")
+    if directive and directive.argument == text and not directive.tail and split_profile(text).profile is None:
+        return text
+    escaped = text.replace("\\", "\\\\").replace('"', '\\"')
+    return f'"{escaped}"'
+
+
+def _suggestions(refs: Sequence[ModelRef], profile: str | None) -> tuple[Suggestion, ...]:
+    suffix = f"@{quote(profile)}" if profile else ""
+    return tuple(
+        Suggestion(f"/model {quote(str(ref))}{suffix}", f"{ref}{'@' + profile if profile else ''}") for ref in refs
+    )

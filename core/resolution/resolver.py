@@ -1,0 +1,213 @@
+"""THE resolver: which model and which credential serve the next message, why, and until when. Pure: Snapshot -> Resolution.
+
+A turn, `/model`, `/model status`, `models status` and `models explain` all ask it. What it calls `next` is the head of what
+a turn tries.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+from core.auth.eligibility import Eligibility
+from core.auth.order import Placed, order_fingerprint
+from core.auth.profiles import AuthProfile, PinMode
+from core.auth.provider_names import credential_provider
+from core.models.ref import ModelRef
+from core.resolution.snapshot import Snapshot
+from core.sessions.session import AutoPin, Choice, Pin, auto_pin_is_idle
+
+
+class ModelSource(StrEnum):
+    """Which layer gave the model."""
+
+    SESSION = "session"
+    INHERITED = "inherited"
+    AGENT = "agent"
+    DEFAULT = "default"
+
+
+class PinSource(StrEnum):
+    """Who pinned."""
+
+    USER = "user"
+    AUTO = "auto"
+    INHERITED = "inherited"
+
+
+class NextReason(StrEnum):
+    """Why the next credential is the next one, or why there is none."""
+
+    PINNED = "pinned"
+    STICKY = "sticky"
+    ORDER = "order"
+    PINNED_UNAVAILABLE = "pinned_unavailable"
+    NO_CREDENTIALS = "no_credentials"
+    ALL_UNAVAILABLE = "all_unavailable"
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """One model with one credential."""
+
+    model: ModelRef
+    profile: AuthProfile
+
+
+@dataclass(frozen=True, slots=True)
+class Selected:
+    """The model in force. `dropped` is a selection that can no longer hold (policy or catalogue changed)."""
+
+    ref: ModelRef
+    source: ModelSource
+    choice: Choice | None
+    dropped: ModelRef | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Pinned:
+    """The pin in force. Exactly one of `pin` and `auto` is set. `placed` is the profile as it stands."""
+
+    profile: str
+    source: PinSource
+    mode: PinMode
+    choice: Choice | None
+    pin: Pin | None
+    auto: AutoPin | None
+    placed: Placed
+
+
+@dataclass(frozen=True, slots=True)
+class Next:
+    """What the next request carries. `until`: when that ends, or when what is missing comes back."""
+
+    model: ModelRef
+    profile: str | None
+    reason: NextReason
+    until: datetime | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Resolution:
+    """The answer. `candidates` is what a turn tries now, in order; `placed` every credential of the model's provider."""
+
+    selected: Selected
+    pinned: Pinned | None
+    next: Next
+    candidates: tuple[Candidate, ...]
+    placed: tuple[Placed, ...]
+
+
+def resolve(snapshot: Snapshot) -> Resolution:
+    """Decide."""
+    selected, choice, inherited = _select(snapshot)
+    placed = snapshot.placed(selected.ref)
+    user = _user_pin(snapshot, selected.ref, choice, inherited, placed)
+    pinned = user or _auto_pin(snapshot, selected.ref, placed)
+    candidates = _candidates(selected.ref, pinned, placed)
+    if user is None and selected.source in (ModelSource.AGENT, ModelSource.DEFAULT):
+        for fallback in snapshot.agent.fallbacks:
+            if fallback != selected.ref:
+                candidates += _candidates(fallback, None, snapshot.placed(fallback))
+    return Resolution(
+        selected=selected,
+        pinned=pinned,
+        next=_next(snapshot, selected.ref, pinned, placed, candidates),
+        candidates=tuple(candidates),
+        placed=placed,
+    )
+
+
+def _select(snapshot: Snapshot) -> tuple[Selected, Choice | None, bool]:
+    """The model, the choice in force (own, else the parent's), and whether it is the parent's."""
+    agent = snapshot.agent
+    fallback = ModelSource.AGENT if agent.own_default else ModelSource.DEFAULT
+    choice, inherited = snapshot.session.current(snapshot.now), False
+    if choice is None and snapshot.parent is not None:
+        choice, inherited = _inheritable(snapshot), True
+    if choice is None:
+        return Selected(agent.default, fallback, None), None, False
+    if choice.model is None:
+        return Selected(agent.default, fallback, choice), choice, inherited
+    if choice.model.provider not in snapshot.rules.catalog.providers or not snapshot.lookup.allowed(choice.model):
+        return Selected(agent.default, fallback, choice, dropped=choice.model), choice, inherited
+    source = ModelSource.INHERITED if inherited else ModelSource.SESSION
+    return Selected(choice.model, source, choice), choice, inherited
+
+
+def _inheritable(snapshot: Snapshot) -> Choice | None:
+    """What a thread takes over from its chat. A choice for the next turn belongs to the chat's own next turn."""
+    parent = snapshot.parent
+    standing = parent.standing(snapshot.now) if parent is not None else ()
+    return next((choice for choice in reversed(standing) if choice.turns_left is None), None)
+
+
+def _user_pin(
+    snapshot: Snapshot, model: ModelRef, choice: Choice | None, inherited: bool, placed: tuple[Placed, ...]
+) -> Pinned | None:
+    if choice is None or choice.pin is None:
+        return None
+    pin = choice.pin
+    stands = next((p for p in placed if p.id == pin.profile), None)
+    if stands is None:
+        profile = snapshot.credentials.profiles.get(pin.profile)
+        verdict = Eligibility.PROFILE_MISSING if profile is None else Eligibility.PROVIDER_MISMATCH
+        stands = Placed(pin.profile, profile, verdict, None, None)
+    source = PinSource.INHERITED if inherited else PinSource.USER
+    return Pinned(pin.profile, source, pin.mode, choice, pin, None, stands)
+
+
+def _auto_pin(snapshot: Snapshot, model: ModelRef, placed: tuple[Placed, ...]) -> Pinned | None:
+    """The automatic pin, while it holds: the profile exists, is in the unchanged order, is not out, the session not idle."""
+    auto = snapshot.session.auto
+    if auto is None or credential_provider(auto.provider) != credential_provider(model.provider):
+        return None
+    stands = next((p for p in placed if p.id == auto.profile), None)
+    if stands is None or not stands.usable or auto_pin_is_idle(auto, snapshot.now, snapshot.rules.sticky_idle):
+        return None
+    if auto.order_fingerprint != order_fingerprint(snapshot.order(model.provider)):
+        return None
+    return Pinned(auto.profile, PinSource.AUTO, PinMode.PREFER, None, None, auto, stands)
+
+
+def pin_is_out(pinned: Pinned) -> bool:
+    """Whether the pinned profile cannot serve now. Being left out of the order is no hindrance for a pin."""
+    return pinned.placed.profile is None or pinned.placed.block is not None or not _pinnable(pinned.placed)
+
+
+def _pinnable(placed: Placed) -> bool:
+    return placed.eligibility in (Eligibility.OK, Eligibility.EXCLUDED_BY_AUTH_ORDER)
+
+
+def _candidates(model: ModelRef, pinned: Pinned | None, placed: tuple[Placed, ...]) -> list[Candidate]:
+    usable = [p.profile for p in placed if p.usable and p.profile is not None]
+    if pinned is None:
+        return [Candidate(model, profile) for profile in usable]
+    first = [] if pin_is_out(pinned) or pinned.placed.profile is None else [pinned.placed.profile]
+    others = [] if pinned.mode is PinMode.STRICT else [p for p in usable if p.id != pinned.profile]
+    return [Candidate(model, profile) for profile in first + others]
+
+
+def _next(
+    snapshot: Snapshot,
+    model: ModelRef,
+    pinned: Pinned | None,
+    placed: tuple[Placed, ...],
+    candidates: list[Candidate],
+) -> Next:
+    head = candidates[0] if candidates else None
+    served = head.model if head else model
+    profile = head.profile.id if head else None
+    if pinned is not None and pinned.source is not PinSource.AUTO:
+        if pin_is_out(pinned):
+            block = pinned.placed.block
+            return Next(served, profile, NextReason.PINNED_UNAVAILABLE, block.until if block else None)
+        return Next(served, profile, NextReason.PINNED, pinned.choice.expires_at if pinned.choice else None)
+    if head is not None:
+        if pinned is not None and pinned.auto is not None and pinned.profile == profile:
+            return Next(served, profile, NextReason.STICKY, pinned.auto.used_at + snapshot.rules.sticky_idle)
+        return Next(served, profile, NextReason.ORDER, None)
+    out = [p.block for p in placed if p.position is not None and p.block is not None]
+    if out:
+        returns = [window.until for window in out if window.until is not None]
+        return Next(model, None, NextReason.ALL_UNAVAILABLE, min(returns, default=None))
+    return Next(model, None, NextReason.NO_CREDENTIALS, None)

@@ -1,0 +1,97 @@
+"""All that a decision about model and credential may know, at one moment."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from core.auth.health import Lane, ProfileHealth, Window
+from core.auth.order import Placed, explicit_order, place
+from core.auth.profiles import AuthProfile, ProfileSet
+from core.auth.provider_names import credential_provider
+from core.errors import BotError
+from core.models.lookup import Lookup
+from core.models.ref import ModelRef
+from core.resolution.rules import AgentRules, Rules
+from core.sessions.session import Session
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Snapshot:
+    """Session, its parent chat, rules, credentials, their health, and the time. Everything is read before anything is decided."""
+
+    now: datetime
+    rules: Rules
+    session: Session
+    parent: Session | None
+    credentials: ProfileSet
+    health: Mapping[tuple[str, str], ProfileHealth] = field(default_factory=dict)
+
+    @property
+    def agent(self) -> AgentRules:
+        """The agent of the session. Raises BotError for one that is not configured."""
+        try:
+            return self.rules.agents[self.session.key.agent]
+        except KeyError:
+            raise unknown_agent(self.session.key.agent, self.rules) from None
+
+    @property
+    def lookup(self) -> Lookup:
+        """How typed model texts are read for this session."""
+        agent = self.agent
+        return Lookup(
+            catalog=self.rules.catalog,
+            default=agent.default,
+            fallbacks=agent.fallbacks,
+            allow=agent.allow,
+            allow_path=agent.allow_path,
+        )
+
+    def health_of(self, profile: AuthProfile) -> ProfileHealth:
+        """What is remembered of this credential, as it is now: a replaced key has no past."""
+        known = self.health.get((profile.id, profile.fingerprint or ""))
+        return known or ProfileHealth(profile=profile.id, fingerprint=profile.fingerprint or "")
+
+    def block(self, profile: AuthProfile, model: ModelRef) -> Window | None:
+        """What keeps a credential from serving a model. A rate limit of one profile holds for all of its account."""
+        own = self.health_of(profile).block(str(model), self.now)
+        shared = [self._rate_limit(other, model) for other in self._account(profile)]
+        windows = [w for w in (own, *shared) if w is not None]
+        return max(windows, key=lambda w: (w.until is None, w.until or self.now)) if windows else None
+
+    def _account(self, profile: AuthProfile) -> list[AuthProfile]:
+        if profile.account is None:
+            return []
+        wanted = (profile.account, credential_provider(profile.provider))
+        others = self.credentials.profiles.values()
+        return [o for o in others if o.id != profile.id and (o.account, credential_provider(o.provider)) == wanted]
+
+    def _rate_limit(self, profile: AuthProfile, model: ModelRef) -> Window | None:
+        window = self.health_of(profile).block(str(model), self.now)
+        return window if window is not None and window.lane is Lane.COOLDOWN else None
+
+    def order(self, provider: str) -> tuple[str, ...] | None:
+        """The explicit order of a provider: the agent's own, else the config's; None if nobody gave one."""
+        return explicit_order(provider, self.credentials.order, self.rules.order)
+
+    def placed(self, model: ModelRef) -> tuple[Placed, ...]:
+        """Every credential of the model's provider, as it stands for this model."""
+        return place(
+            model.provider,
+            self.credentials.profiles,
+            self.order(model.provider),
+            explicit_order(model.provider, self.rules.configured_profiles) or (),
+            lambda profile: self.block(profile, model),
+            lambda profile: self.health_of(profile).last_used,
+            self.now,
+        )
+
+
+def unknown_agent(agent: str, rules: Rules) -> BotError:
+    """The error for an agent that the config does not have."""
+    known = ", ".join(sorted(rules.agents))
+    return BotError("unknown_agent", f'Unknown agent id "{agent}".', f"Configured agents: {known}.")
+
+
+def health_by_credential(health: tuple[ProfileHealth, ...]) -> dict[tuple[str, str], ProfileHealth]:
+    """The health records by (profile id, fingerprint)."""
+    return {(record.profile, record.fingerprint): record for record in health}

@@ -1,0 +1,33 @@
+"""Takes snapshots: the only reader of sessions, health and credentials for a decision."""
+
+from collections.abc import Callable
+
+from core.auth.ports import ProfileSource
+from core.clock import Clock
+from core.resolution.ports import StateReader
+from core.resolution.rules import Rules
+from core.resolution.snapshot import Snapshot, health_by_credential
+from core.sessions.key import SessionKey
+
+
+class SnapshotSource:
+    """`rules` is asked each time, so that a reloaded configuration holds from the next snapshot on."""
+
+    def __init__(self, rules: Callable[[], Rules], profiles: ProfileSource, state: StateReader, clock: Clock) -> None:
+        self._rules = rules
+        self._profiles = profiles
+        self._state = state
+        self._clock = clock
+
+    def take(self, key: SessionKey) -> Snapshot:
+        """Everything that a decision for this session may know, now."""
+        keys = (key,) if key.parent is None else (key, key.parent)
+        state = self._state.read(keys)
+        return Snapshot(
+            now=self._clock.now(),
+            rules=self._rules(),
+            session=state.sessions[key],
+            parent=state.sessions[key.parent] if key.parent is not None else None,
+            credentials=self._profiles.load(key.agent),
+            health=health_by_credential(state.health),
+        )
