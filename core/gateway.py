@@ -11,6 +11,7 @@ from contextlib import aclosing
 from dataclasses import replace
 
 from core.access import Action, Verdict, decide
+from core.chat.card import retry_card
 from core.chat.lanes import Lanes
 from core.chat.notices import ended
 from core.chat.turn import TurnInput, Turns
@@ -105,12 +106,20 @@ class Gateway:
             invocation, message = self._inline(inbound, snapshot)
         if pressed is not None:
             invocation, message = pressed.command, pressed.message
-        if invocation is not None:
-            # With a message to follow, it is the turn that answers the inbox item.
-            for reply in await self._command(inbound, invocation, None if message is not None else item):
-                yield reply
         if pressed is not None and message is not None and not await self._shown.use_shown(pressed.token):
             raise UserError("number_without_picker", "This choice was already made.", "Look with /model.")
+        if invocation is not None:
+            try:
+                # With a message to follow, it is the turn that answers the inbox item.
+                replies = await self._command(inbound, invocation, None if message is not None else item)
+            except BotError as error:
+                if pressed is None or message is None:
+                    raise
+                # The card is used up, but its message is not lost.
+                yield await self._offer(inbound, retry_card(_error_reply(error)), message)
+                return
+            for reply in replies:
+                yield reply
         if message is None or not message.strip():
             return
         async with aclosing(self._turn(replace(inbound, text=message), item)) as events:

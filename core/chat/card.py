@@ -122,3 +122,11 @@ def _card(code: str, lead: list[str], choices: list[tuple[str, str]], data: dict
     return Reply(
         kind=ReplyKind.ERROR, code=code, text="\n".join(lines), data={**data, "choices": listed}, buttons=buttons
     )
+
+
+def retry_card(reply: Reply) -> Reply:
+    """An error in answer to a card's choice, with a way to run the kept message after all."""
+    label, command = _RETRY
+    button = Button(n=1, label=label, command=command, group="action")
+    text = f"{reply.text}\nYour message is still kept.\n  1. {label}"
+    return Reply(kind=reply.kind, code=reply.code, text=text, data=reply.data, buttons=(button,))

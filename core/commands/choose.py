@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from core.auth.order import order_fingerprint
 from core.auth.profiles import AuthProfile
 from core.auth.provider_names import credential_provider
-from core.commands.command import CommandContext
+from core.commands.command import Asker
 from core.commands.model_request import Form, ModelRequest
 from core.commands.pin_lookup import find_profile, visible_profiles
 from core.errors import UserError
@@ -27,21 +27,21 @@ class Chosen:
     kept: bool = False
 
 
-def choose(context: CommandContext, request: ModelRequest) -> Chosen:
+def choose(asker: Asker, request: ModelRequest) -> Chosen:
     """Apply a select, auto, default, undo or mode request. Raises UserError; nothing is stored here."""
-    _unlocked(context)
-    now = context.snapshot.now
-    session = context.snapshot.session
-    before = resolve(context.snapshot)
+    _unlocked(asker)
+    now = asker.snapshot.now
+    session = asker.snapshot.session
+    before = resolve(asker.snapshot)
     match request.form:
         case Form.SELECT:
-            return _select(context, request, before)
+            return _select(asker, request, before)
         case Form.AUTO:
-            return Chosen(_auto(context, request, before), "release")
+            return Chosen(_auto(asker, request, before), "release")
         case Form.DEFAULT:
-            return Chosen(_default(context, request), "default")
+            return Chosen(_default(asker, request), "default")
         case Form.MODE:
-            return Chosen(_mode(context, request, before), "mode")
+            return Chosen(_mode(asker, request, before), "mode")
     try:
         return Chosen(session.undone(now), "undo")
     except LookupError:
@@ -50,9 +50,9 @@ def choose(context: CommandContext, request: ModelRequest) -> Chosen:
         ) from None
 
 
-def _unlocked(context: CommandContext) -> None:
-    key = context.snapshot.session.key
-    if not {str(key), str(key.parent)}.isdisjoint(context.snapshot.rules.locked):
+def _unlocked(asker: Asker) -> None:
+    key = asker.snapshot.session.key
+    if not {str(key), str(key.parent)}.isdisjoint(asker.snapshot.rules.locked):
         raise UserError(
             "selection_locked",
             "The model of this session is fixed by the configuration (session.locked).",
@@ -60,20 +60,20 @@ def _unlocked(context: CommandContext) -> None:
         )
 
 
-def _select(context: CommandContext, request: ModelRequest, before: Resolution) -> Chosen:
-    snapshot = context.snapshot
-    selector = _profile_of_digits(context, request.selector or Selector(""))
+def _select(asker: Asker, request: ModelRequest, before: Resolution) -> Chosen:
+    snapshot = asker.snapshot
+    selector = _profile_of_digits(asker, request.selector or Selector(""))
     if selector.model.startswith("@") and selector.profile is None and not selector.quoted:
-        pinned = _pin_only(context, selector.model[1:], before.selected.ref)
+        pinned = _pin_only(asker, selector.model[1:], before.selected.ref)
         if pinned is not None:
             model = before.selected.choice.model if before.selected.choice else None
-            return Chosen(_pinned(context, request, model, pinned, before, lasting_model=True), "pin")
+            return Chosen(_pinned(asker, request, model, pinned, before, lasting_model=True), "pin")
     found = snapshot.lookup.find(selector)
     near = selector.model if found.near else None
     model = None if found.ref == snapshot.agent.default else found.ref
     if selector.profile is not None:
-        profile = find_profile(context, selector.profile, found.ref)
-        return Chosen(_pinned(context, request, model, profile, before), "pin", near, not found.listed)
+        profile = find_profile(asker, selector.profile, found.ref)
+        return Chosen(_pinned(asker, request, model, profile, before), "pin", near, not found.listed)
     if request.mode is not None:
         raise UserError(
             "usage",
@@ -81,39 +81,39 @@ def _select(context: CommandContext, request: ModelRequest, before: Resolution) 
             "Write /model <model>@<profile> strict.",
         )
     held = before.selected.choice.pin if before.selected.choice else None
-    fits = held is not None and _pin_provider(context, held) == credential_provider(found.ref.provider)
-    session = _apply(context, request, model, held if fits else None)
+    fits = held is not None and _pin_provider(asker, held) == credential_provider(found.ref.provider)
+    session = _apply(asker, request, model, held if fits else None)
     return Chosen(session, "select", near, not found.listed, None if fits else held, fits)
 
 
-def _profile_of_digits(context: CommandContext, selector: Selector) -> Selector:
+def _profile_of_digits(asker: Asker, selector: Selector) -> Selector:
     """`model@20251001` is a pin only if such a profile exists and fits the model in front of it (model-command.md 1.5)."""
     other = eight_digit_profile(selector)
-    profile = visible_profiles(context).get(other.profile or "") if other else None
+    profile = visible_profiles(asker).get(other.profile or "") if other else None
     if other is None or profile is None:
         return selector
-    found = context.snapshot.lookup.exact(other.model)
+    found = asker.snapshot.lookup.exact(other.model)
     fits = found is not None and credential_provider(found.ref.provider) == credential_provider(profile.provider)
     return other if fits else selector
 
 
-def _pin_only(context: CommandContext, text: str, model: ModelRef) -> AuthProfile | None:
+def _pin_only(asker: Asker, text: str, model: ModelRef) -> AuthProfile | None:
     """The profile of `/model @text`; None if no such profile exists and the text may be a model id."""
     try:
-        return find_profile(context, text, model)
+        return find_profile(asker, text, model)
     except UserError as error:
-        if error.code == "profile_not_found" and ("/" in text or context.snapshot.lookup.exact(f"@{text}") is not None):
+        if error.code == "profile_not_found" and ("/" in text or asker.snapshot.lookup.exact(f"@{text}") is not None):
             return None
         raise
 
 
-def _pin_provider(context: CommandContext, pin: Pin) -> str:
-    profile = context.snapshot.credentials.profiles.get(pin.profile)
+def _pin_provider(asker: Asker, pin: Pin) -> str:
+    profile = asker.snapshot.credentials.profiles.get(pin.profile)
     return credential_provider(profile.provider) if profile else ""
 
 
 def _pinned(
-    context: CommandContext,
+    asker: Asker,
     request: ModelRequest,
     model: ModelRef | None,
     profile: AuthProfile,
@@ -123,59 +123,59 @@ def _pinned(
     pin = Pin(
         profile=profile.id,
         mode=request.mode or profile.pin_mode,
-        set_by=context.sender.key,
-        set_at=context.snapshot.now,
-        order_fingerprint=order_fingerprint(context.snapshot.order(profile.provider)),
+        set_by=asker.sender.key,
+        set_at=asker.snapshot.now,
+        order_fingerprint=order_fingerprint(asker.snapshot.order(profile.provider)),
     )
     held = before.selected.choice
     if lasting_model and held is not None and held.is_temporary and request.span is None and not request.once:
         # The model's own end still holds, and the pin ends with it.
-        return _amend(context, replace(held, pin=pin))
-    return _apply(context, request, model, pin)
+        return _amend(asker, replace(held, pin=pin))
+    return _apply(asker, request, model, pin)
 
 
-def _auto(context: CommandContext, request: ModelRequest, before: Resolution) -> Session:
+def _auto(asker: Asker, request: ModelRequest, before: Resolution) -> Session:
     held = before.selected.choice
     if held is None or held.pin is None:
         raise UserError(
             "usage", "Nothing is pinned in this session.", "The credential is chosen automatically; see /model status."
         )
     if held.is_temporary and request.span is None and not request.once:
-        return _amend(context, replace(held, pin=None))
-    return _apply(context, request, held.model, None)
+        return _amend(asker, replace(held, pin=None))
+    return _apply(asker, request, held.model, None)
 
 
-def _default(context: CommandContext, request: ModelRequest) -> Session:
-    session, now = context.snapshot.session, context.snapshot.now
+def _default(asker: Asker, request: ModelRequest) -> Session:
+    session, now = asker.snapshot.session, asker.snapshot.now
     if session.key.parent is None and request.span is None and not request.once:
         return session.released(now)
-    return _apply(context, request, None, None)
+    return _apply(asker, request, None, None)
 
 
-def _mode(context: CommandContext, request: ModelRequest, before: Resolution) -> Session:
+def _mode(asker: Asker, request: ModelRequest, before: Resolution) -> Session:
     held = before.selected.choice
     if held is None or held.pin is None or request.mode is None:
         raise UserError(
             "usage", "Nothing is pinned in this session.", "Pin with /model @<profile>, then choose strict or prefer."
         )
-    pin = replace(held.pin, mode=request.mode, set_by=context.sender.key, set_at=context.snapshot.now)
-    return _amend(context, replace(held, pin=pin))
+    pin = replace(held.pin, mode=request.mode, set_by=asker.sender.key, set_at=asker.snapshot.now)
+    return _amend(asker, replace(held, pin=pin))
 
 
-def _apply(context: CommandContext, request: ModelRequest, model: ModelRef | None, pin: Pin | None) -> Session:
-    now = context.snapshot.now
+def _apply(asker: Asker, request: ModelRequest, model: ModelRef | None, pin: Pin | None) -> Session:
+    now = asker.snapshot.now
     choice = Choice(
         model=model,
         pin=pin,
-        set_by=context.sender.key,
+        set_by=asker.sender.key,
         set_at=now,
         expires_at=now + request.span if request.span is not None else None,
         turns_left=1 if request.once else None,
     )
-    return context.snapshot.session.chosen(choice, now)
+    return asker.snapshot.session.chosen(choice, now)
 
 
-def _amend(context: CommandContext, choice: Choice) -> Session:
-    session, now = context.snapshot.session, context.snapshot.now
+def _amend(asker: Asker, choice: Choice) -> Session:
+    session, now = asker.snapshot.session, asker.snapshot.now
     # An inherited choice is not this session's to change: it takes it over, changed.
     return session.amended(choice, now) if session.current(now) else session.chosen(choice, now)

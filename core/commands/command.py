@@ -30,11 +30,17 @@ class Outcome:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class CommandContext:
-    """Everything that a command may know and ask."""
+class Asker:
+    """Who asks, about what: enough to choose a model and a profile."""
 
     snapshot: Snapshot
     sender: Sender
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CommandContext(Asker):
+    """Everything that a command may know and ask."""
+
     sessions: SessionStore
     busy: bool = False
     """A turn of this session is running: a change holds from the next one."""

@@ -31,7 +31,7 @@ def show_provider(context: CommandContext, name: str, page: int) -> Outcome:
     """`/model list <provider> [page]`: everything that one provider lists."""
     provider = context.snapshot.rules.catalog.providers.get(provider_id(name))
     if provider is None:
-        known = ", ".join(p for p, e in context.snapshot.rules.catalog.providers.items() if e.is_configured or e.models)
+        known = ", ".join(sorted(context.snapshot.offered))
         raise UserError(
             "model_unknown", f"No provider {name!r} is known.", f"Write /model list <provider>; there are {known}."
         )
@@ -45,17 +45,8 @@ def show_provider(context: CommandContext, name: str, page: int) -> Outcome:
 
 def _offered(snapshot: Snapshot, resolution: Resolution) -> list[ModelRef]:
     """Aliased models first, in the order of the catalogue. A built-in provider without a credential is not offered."""
-    catalog, lookup = snapshot.rules.catalog, snapshot.lookup
-    served = {p.provider for p in snapshot.credentials.profiles.values()}
-    refs = [
-        m.ref
-        for p in catalog.providers.values()
-        if p.is_configured or p.id in served
-        for m in p.models
-        if lookup.allowed(m.ref)
-    ]
-    refs = list(dict.fromkeys([*refs, snapshot.agent.default, *snapshot.agent.fallbacks, resolution.selected.ref]))
-    return sorted(refs, key=lambda ref: not catalog.aliases_of(ref))
+    refs = [*snapshot.lookup.refs(), snapshot.agent.default, *snapshot.agent.fallbacks, resolution.selected.ref]
+    return list(dict.fromkeys(refs))
 
 
 def _reply(

@@ -2,19 +2,19 @@
 
 from core.auth.profiles import AuthProfile
 from core.auth.provider_names import credential_provider
-from core.commands.command import CommandContext
+from core.commands.command import Asker
 from core.commands.visibility import sees
 from core.errors import Suggestion, UserError
 from core.models.lookup import quote
 from core.models.ref import ModelRef
 
 
-def find_profile(context: CommandContext, text: str, model: ModelRef) -> AuthProfile:
+def find_profile(asker: Asker, text: str, model: ModelRef) -> AuthProfile:
     """The profile that `text` names: its id, or its name at the model's provider (`work` for `anthropic:work`).
 
     Raises UserError profile_wrong_provider or profile_not_found. One that the sender may not see does not exist.
     """
-    visible = visible_profiles(context)
+    visible = visible_profiles(asker)
     provider = credential_provider(model.provider)
     found = [
         profile
@@ -43,10 +43,10 @@ def find_profile(context: CommandContext, text: str, model: ModelRef) -> AuthPro
     )
 
 
-def visible_profiles(context: CommandContext) -> dict[str, AuthProfile]:
+def visible_profiles(asker: Asker) -> dict[str, AuthProfile]:
     """The profiles that the sender may see and pin."""
-    may_see = sees(context.sender, context.snapshot.rules.access)
-    return {name: p for name, p in context.snapshot.credentials.profiles.items() if may_see(p)}
+    may_see = sees(asker.sender, asker.snapshot.rules.access)
+    return {name: p for name, p in asker.snapshot.credentials.profiles.items() if may_see(p)}
 
 
 def _any_case(visible: dict[str, AuthProfile], wanted: str) -> AuthProfile | None:

@@ -20,7 +20,7 @@ def show_status(context: CommandContext) -> Outcome:
     data = session_view(snapshot, resolution, may_see, owner)
     lines = [*summary(snapshot, resolution), ""]
     for provider in [p["provider"] for p in data["providers"]]:
-        lines += [*_provider(snapshot, resolution, provider, may_see, owner), ""]
+        lines += [*status_lines(snapshot, resolution, provider, may_see, owner), ""]
     if owner:
         lines += [f"Note: {problem}" for problem in snapshot.credentials.problems]
     return Outcome((Reply(kind=ReplyKind.STATUS, text="\n".join(lines).strip(), data=data),))
@@ -61,7 +61,8 @@ def summary(snapshot: Snapshot, resolution: Resolution) -> list[str]:
     return lines
 
 
-def _provider(snapshot: Snapshot, resolution: Resolution, provider: str, may_see: Sees, owner: bool) -> list[str]:
+def status_lines(snapshot: Snapshot, resolution: Resolution, provider: str, may_see: Sees, owner: bool) -> list[str]:
+    """A provider's endpoint and each of its credentials, a line each."""
     entry = snapshot.rules.catalog.providers.get(provider)
     endpoint = f"{entry.base_url} · {entry.api}" if entry else "not configured"
     pinned = resolution.pinned

@@ -4,7 +4,6 @@ from core.commands.model_request import RESERVED
 from core.commands.visibility import Sees
 from core.errors import Suggestion
 from core.models.lookup import quote
-from core.models.ref import ModelRef
 from core.resolution import words
 from core.resolution.snapshot import Snapshot
 from core.resolution.view import standing
@@ -14,24 +13,16 @@ MOST = 25
 
 def suggestions(snapshot: Snapshot, sees: Sees, typed: str) -> tuple[Suggestion, ...]:
     """At most 25, those that begin with what was typed before those that contain it. A command is what follows `/model`."""
-    wanted = typed.strip().lower()
+    wanted = typed.strip().lower().removeprefix("/model").strip()
     offers = [*_models(snapshot), *_profiles(snapshot, sees, wanted), *_words()]
     fitting = [o for o in offers if wanted in o.command.lower() or wanted in o.label.lower()]
     fitting.sort(key=lambda o: not o.command.lower().startswith(wanted))
     return tuple(fitting[:MOST])
 
 
-def _refs(snapshot: Snapshot) -> list[ModelRef]:
-    lookup, catalog = snapshot.lookup, snapshot.rules.catalog
-    served = {p.provider for p in snapshot.credentials.profiles.values()}
-    refs = [ref for ref in catalog.refs() if lookup.allowed(ref)]
-    offered = [ref for ref in refs if catalog.providers[ref.provider].is_configured or ref.provider in served]
-    return sorted(offered, key=lambda ref: not catalog.aliases_of(ref))
-
-
 def _models(snapshot: Snapshot) -> list[Suggestion]:
     offers = []
-    for ref in _refs(snapshot):
+    for ref in snapshot.lookup.refs():
         state = next((standing(p)[0] for p in snapshot.placed(ref) if p.position is not None), "no credential")
         alias = next(iter(snapshot.rules.catalog.aliases_of(ref)), None)
         label = f"{alias} = {ref} · {state}" if alias else f"{ref} · {state}"
@@ -43,7 +34,7 @@ def _profiles(snapshot: Snapshot, sees: Sees, wanted: str) -> list[Suggestion]:
     """`ref@profile` for the models that fit what stands before the `@`; for the others it would be too many."""
     model = wanted.partition("@")[0]
     offers = []
-    for ref in _refs(snapshot):
+    for ref in snapshot.lookup.refs():
         alias = next(iter(snapshot.rules.catalog.aliases_of(ref)), None)
         name = quote(alias or str(ref))
         if model and model not in name.lower() and model not in str(ref).lower():

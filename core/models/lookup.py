@@ -32,43 +32,49 @@ class Lookup:
 
     catalog: Catalog
     default: ModelRef
+    offered: frozenset[str]
+    """Providers that are configured or have a credential. What the program knows of others is found only by its full name."""
     fallbacks: tuple[ModelRef, ...] = ()
     allow: tuple[str, ...] = ()
     allow_path: str = "model_policy.allow"
 
     def find(self, selector: Selector) -> Found:
         """The model, or UserError: model_unknown, model_ambiguous, model_not_allowed."""
-        exact = self.exact(selector.model)
-        if exact is None:
-            exact = self._near(selector)
-        if not self.allowed(exact.ref):
+        found = self.exact(selector.model) or self._near(selector)
+        if not self.allowed(found.ref):
             raise UserError(
                 "model_not_allowed",
-                f"{exact.ref} is not among the models that {self.allow_path} allows.",
+                f"{found.ref} is not among the models that {self.allow_path} allows.",
                 "Choose one with /model list, or ask an owner to widen the policy.",
             )
-        return exact
+        return found
 
     def allowed(self, ref: ModelRef) -> bool:
         """Whether the policy lets a session select it. The default and its fallbacks always are."""
         return ref == self.default or ref in self.fallbacks or allows(self.allow, ref)
 
+    def refs(self) -> tuple[ModelRef, ...]:
+        """Every listed model that a session is offered: of an offered provider, and allowed. Aliased ones first."""
+        refs = [ref for ref in self.catalog.refs() if ref.provider in self.offered and self.allowed(ref)]
+        return tuple(sorted(refs, key=lambda ref: not self.catalog.aliases_of(ref)))
+
     def exact(self, text: str) -> Found | None:
         """The model that is written exactly so (the provider in any case and by any of its names), or None."""
         text = text.strip()
-        if "/" not in text and text.lower() in self.catalog.aliases:
-            return Found(self.catalog.aliases[text.lower()])
+        alias = self.catalog.aliases.get(text.lower())
+        if alias is not None and alias.provider in self.offered:
+            return Found(alias)
         left, slash, right = text.partition("/")
         provider = self.catalog.providers.get(provider_id(left))
         if slash and right and provider is not None:
             entry = self.catalog.entry(ModelRef(provider.id, right))
             if entry is not None:
                 return Found(entry.ref)
-        listing = self.catalog.listing(text)
+        listing = [m for m in self.catalog.listing(text) if m.ref.provider in self.offered]
         if listing:
             own = [m for m in listing if m.ref.provider == self.default.provider]
             if len(listing) == 1 or len(own) == 1:
-                return Found((own or list(listing))[0].ref)
+                return Found((own or listing)[0].ref)
             raise self._ambiguous(text, [m.ref for m in listing], None)
         if slash and right and not right.endswith("/") and provider is not None and provider.is_open:
             return Found(ModelRef(provider.id, right), listed=False)
@@ -78,7 +84,9 @@ class Lookup:
         text = selector.model
         left, slash, right = text.partition("/")
         provider = provider_id(left) if slash and provider_id(left) in self.catalog.providers else None
-        pool = [ref for ref in self.catalog.refs() if self.allowed(ref) and provider in (None, ref.provider)]
+        pool = [ref for ref in self.refs() if provider in (None, ref.provider)]
+        if provider is not None and provider not in self.offered:
+            pool = [m.ref for m in self.catalog.providers[provider].models if self.allowed(m.ref)]
         aliases: Mapping[ModelRef, Sequence[str]] = (
             {} if provider else {ref: self.catalog.aliases_of(ref) for ref in pool}
         )
@@ -93,6 +101,9 @@ class Lookup:
             raise self._ambiguous(text, [m.ref for m in close[:5]], None)
         if len(good) > 1:
             raise self._ambiguous(text, [m.ref for m in good[:5]], selector.profile)
+        alias = self.catalog.aliases.get(text.lower())
+        if alias is not None:
+            return Found(alias)
         raise self._unknown(text, [m.ref for m in ranked[:3]], selector.profile)
 
     def _ambiguous(self, text: str, refs: Sequence[ModelRef], profile: str | None) -> UserError:

@@ -35,12 +35,21 @@ class Snapshot:
             raise unknown_agent(self.session.key.agent, self.rules) from None
 
     @property
+    def offered(self) -> frozenset[str]:
+        """Providers that the config names or the session's agent uses or that have a credential."""
+        catalog = self.rules.catalog.providers
+        used = {self.agent.default.provider, *(ref.provider for ref in self.agent.fallbacks)}
+        served = {profile.provider for profile in self.credentials.profiles.values()}
+        return frozenset(p for p, entry in catalog.items() if entry.is_configured or p in served or p in used)
+
+    @property
     def lookup(self) -> Lookup:
         """How typed model texts are read for this session."""
         agent = self.agent
         return Lookup(
             catalog=self.rules.catalog,
             default=agent.default,
+            offered=self.offered,
             fallbacks=agent.fallbacks,
             allow=agent.allow,
             allow_path=agent.allow_path,

@@ -25,8 +25,8 @@ class TurnRecord:
 
     `epoch` and `version` are those of the session that the turn began with. A history of an older epoch is dropped: the
     conversation was reset while the provider answered. `session` is the session after the turn; its choices (a `once` that
-    is used up, ended choices removed) are stored only if the version has not changed, its auto pin and served always
-    within the same epoch.
+    is used up, ended choices removed) and `served` are stored only if the version has not changed (a newer choice was asked
+    for, so what it brings is no change to be told); its auto pin always within the same epoch.
     """
 
     key: SessionKey

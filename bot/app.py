@@ -1,0 +1,213 @@
+"""The composition root: the only place that names concrete adapters.
+
+`build_app` makes everything that answers people; `inspect_installation` only what looks, without a chat library, SQLAlchemy or
+an HTTP client, for `models status` and `models explain`. Every import of an adapter is made where it is needed.
+"""
+
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+from bot.config.rules import build_rules
+from bot.credentials import CredentialSource
+from bot.log import learn_secrets
+from bot.paths import Paths
+from core.auth.refs import SecretSource, UnresolvedRef, resolve_ref
+from core.auth.secret import Secret, SecretRef
+from core.clock import Clock
+from core.errors import ConfigError
+from core.resolution.ports import StateReader
+from core.resolution.rules import Rules
+from core.resolution.source import SnapshotSource
+from core.sessions.key import DEFAULT_AGENT
+
+if TYPE_CHECKING:
+    from adapters.storage.reader import SqliteStatusReader
+    from bot.config.settings import Settings
+    from bot.run import ServedPlatform
+    from core.chat.ports import ProviderClient
+    from core.gateway import Gateway
+    from core.ports import Inbox
+
+
+@dataclass(frozen=True, slots=True)
+class App:
+    """A running installation."""
+
+    rules: Rules
+    clock: Clock
+    gateway: "Gateway"
+    inbox: "Inbox"
+    snapshots: SnapshotSource
+    platforms: Sequence["ServedPlatform"]
+
+
+@dataclass(frozen=True, slots=True)
+class Inspection:
+    """An installation, looked at from the host."""
+
+    rules: Rules
+    clock: Clock
+    snapshots: SnapshotSource
+    state: "SqliteStatusReader"
+
+
+@asynccontextmanager
+async def build_app(
+    settings: "Settings",
+    paths: Paths,
+    *,
+    environ: Mapping[str, str],
+    extra_owner: str | None = None,
+    clock: Clock | None = None,
+    provider: "ProviderClient | None" = None,
+    platforms: Sequence["ServedPlatform"] | None = None,
+) -> AsyncIterator[App]:
+    """Open the installation: migrate the database, wire everything, and close it in order at the end.
+
+    `extra_owner` owns it besides `access.owners` (the person at the terminal). The other arguments replace parts, for tests.
+    Raises BotError for whatever cannot be opened.
+    """
+    from adapters.providers.registry import HttpProviderClient
+    from adapters.storage.engine import open_database
+    from adapters.storage.health import SqlHealthStore
+    from adapters.storage.inbox import SqlInbox
+    from adapters.storage.migrate import ensure
+    from adapters.storage.sessions import SqlSessionStore
+    from adapters.storage.shown import SqlShownStore
+    from adapters.storage.state import SqlStateReader
+    from core.chat.turn import Turns
+    from core.gateway import Gateway
+
+    rules = _rules(settings, extra_owner)
+    time = clock or _system_clock()
+    credentials = _credentials(settings, paths, environ)
+    paths.create()
+    path = settings.database.sqlite_path(paths.database)
+    ensure(path)
+    with open_database(path) as database:
+        inbox = SqlInbox(database)
+        sessions = SqlSessionStore(database)
+        snapshots = SnapshotSource(lambda: rules, credentials, SqlStateReader(database), time)
+        client = provider or HttpProviderClient(time)
+        turns = Turns(snapshots, sessions, SqlHealthStore(database), client, time)
+        gateway = Gateway(snapshots, sessions, SqlShownStore(database), turns, time)
+        served = platforms if platforms is not None else _platforms(settings, environ, rules, inbox, gateway, time)
+        try:
+            yield App(rules, time, gateway, inbox, snapshots, served)
+        finally:
+            if isinstance(client, HttpProviderClient):
+                await client.close()
+
+
+def inspect_installation(
+    settings: "Settings", paths: Paths, environ: Mapping[str, str], clock: Clock | None = None
+) -> Inspection:
+    """Open the installation for looking only: nothing is made, migrated or written but the salt of the fingerprints."""
+    from adapters.storage.reader import SqliteStatusReader
+
+    rules = _rules(settings, None)
+    time = clock or _system_clock()
+    state = SqliteStatusReader(settings.database.sqlite_path(paths.database))
+    reader: StateReader = state
+    snapshots = SnapshotSource(lambda: rules, _credentials(settings, paths, environ), reader, time)
+    return Inspection(rules, time, snapshots, state)
+
+
+def _rules(settings: "Settings", extra_owner: str | None) -> Rules:
+    from adapters.providers.builtin import builtin_providers
+
+    rules = build_rules(settings, builtin_providers())
+    if extra_owner is None:
+        return rules
+    return replace(rules, access=replace(rules.access, owners=rules.access.owners | {extra_owner}))
+
+
+def _system_clock() -> Clock:
+    from bot.system_clock import SystemClock
+
+    return SystemClock()
+
+
+def _sources(environ: Mapping[str, str]) -> dict[str, SecretSource]:
+    from adapters.secret_sources.env import EnvSource
+
+    return {"env": EnvSource(environ)}
+
+
+def _credentials(settings: "Settings", paths: Paths, environ: Mapping[str, str]) -> CredentialSource:
+    from adapters.providers.builtin import builtin_providers
+    from adapters.storage.guarded_file import Unusable
+    from adapters.storage.profile_file import AuthProfileFiles
+    from adapters.storage.salt_file import load_salt
+
+    problems = [text for text in (paths.problem(),) if text is not None]
+    salt: bytes | None = None
+    try:
+        paths.create()
+        salt = load_salt(paths.salt)
+    except Unusable as error:
+        problems.append(str(error))
+    return CredentialSource(
+        settings,
+        AuthProfileFiles(paths.state),
+        environ=environ,
+        declared={name: provider.env for name, provider in builtin_providers().items()},
+        sources=_sources(settings.environment(environ)),
+        salt=salt,
+        problems=problems,
+        learn=learn_secrets,
+    )
+
+
+def _platforms(
+    settings: "Settings", environ: Mapping[str, str], rules: Rules, inbox: "Inbox", gateway: "Gateway", clock: Clock
+) -> list["ServedPlatform"]:
+    """The enabled chat platforms. Raises ConfigError for one that is enabled and cannot be run."""
+    from core.commands.registry import COMMANDS
+
+    menu = tuple((command.name, command.summary) for command in COMMANDS if not command.hidden)
+    common: dict[str, Any] = {
+        "agent": DEFAULT_AGENT,
+        "dm_scope": rules.dm_scope,
+        "inbox": inbox,
+        "clock": clock,
+        "commands": menu,
+    }
+    sources = _sources(settings.environment(environ))
+    platforms: list[ServedPlatform] = []
+    telegram, discord = settings.channels.telegram, settings.channels.discord
+    if telegram is not None and telegram.enabled:
+        from adapters.telegram.client import TelegramPlatform
+
+        if telegram.mode != "polling":
+            raise ConfigError("channels.telegram.mode", "webhooks are not served.", 'Set mode = "polling".')
+        token = _token(telegram.token, "channels.telegram.token", sources)
+        platforms.append(TelegramPlatform(token, api_base_url=telegram.api_base_url, **common))
+    if discord is not None and discord.enabled:
+        from adapters.discord.client import DiscordPlatform
+
+        token = _token(discord.token, "channels.discord.token", sources)
+        platforms.append(
+            DiscordPlatform(
+                token,
+                api_base_url=discord.api_base_url,
+                gateway_url=discord.gateway_url,
+                suggest=gateway.suggest,
+                **common,
+            )
+        )
+    return platforms
+
+
+def _token(value: Secret | SecretRef | None, path: str, sources: Mapping[str, SecretSource]) -> Secret:
+    if isinstance(value, SecretRef):
+        try:
+            value = resolve_ref(value, sources)
+        except UnresolvedRef as error:
+            raise ConfigError(path, error.message, error.hint) from None
+        learn_secrets([value.reveal()])
+    if not value:
+        raise ConfigError(path, "is missing.", "Set it, or set enabled = false.")
+    return value
