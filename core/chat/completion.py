@@ -14,7 +14,8 @@ class Endpoint:
     provider: str
     base_url: str
     api: str
-    headers: tuple[tuple[str, str], ...] = ()
+    headers: tuple[tuple[str, str], ...] = field(default=(), repr=False)
+    """Of the config; they may hold a secret, so no rendering shows them."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -13,17 +13,17 @@ from tests.world import ALLOWED, DIRECT, GROUP, OWNER, STRANGER, World, rules
 LISTED = AccessRules(
     owners=frozenset({OWNER}), allow=frozenset({ALLOWED}), groups=frozenset({"telegram:-100", "discord:77"})
 )
-A, I, R = Verdict.ALLOW, Verdict.IGNORE, Verdict.REFUSE
+YES, SILENCE, NO = Verdict.ALLOW, Verdict.IGNORE, Verdict.REFUSE
 EXPECTED = {
     # (ingress, action): owner, allowed, stranger in private, stranger in a listed group, stranger in another group
-    (Ingress.MESSAGE, Action.CHAT): (A, A, I, A, I),
-    (Ingress.MESSAGE, Action.COMMAND): (A, A, I, I, I),
-    (Ingress.COMMAND, Action.CHAT): (A, A, R, R, R),
-    (Ingress.COMMAND, Action.COMMAND): (A, A, R, R, R),
-    (Ingress.BUTTON, Action.CHAT): (A, A, R, R, R),
-    (Ingress.BUTTON, Action.COMMAND): (A, A, R, R, R),
-    (Ingress.SUGGEST, Action.CHAT): (A, A, I, I, I),
-    (Ingress.SUGGEST, Action.COMMAND): (A, A, I, I, I),
+    (Ingress.MESSAGE, Action.CHAT): (YES, YES, SILENCE, YES, SILENCE),
+    (Ingress.MESSAGE, Action.COMMAND): (YES, YES, SILENCE, SILENCE, SILENCE),
+    (Ingress.COMMAND, Action.CHAT): (YES, YES, NO, NO, NO),
+    (Ingress.COMMAND, Action.COMMAND): (YES, YES, NO, NO, NO),
+    (Ingress.BUTTON, Action.CHAT): (YES, YES, NO, NO, NO),
+    (Ingress.BUTTON, Action.COMMAND): (YES, YES, NO, NO, NO),
+    (Ingress.SUGGEST, Action.CHAT): (YES, YES, SILENCE, SILENCE, SILENCE),
+    (Ingress.SUGGEST, Action.COMMAND): (YES, YES, SILENCE, SILENCE, SILENCE),
 }
 
 

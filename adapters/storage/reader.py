@@ -1,0 +1,79 @@
+"""The database for the command line: the standard library's sqlite3 only, so that a status costs no import of SQLAlchemy.
+
+Opens the file anew for every question and changes nothing: neither the file nor its directory. A missing, empty or older
+database reads as what it has, down to nothing at all.
+"""
+
+import sqlite3
+from collections.abc import Callable, Sequence
+from contextlib import closing
+from pathlib import Path
+from typing import TypeVar
+
+from adapters.storage.failures import misses_schema, translated
+from adapters.storage.files import look
+from adapters.storage.health_rows import read_health
+from adapters.storage.revision import revision_of
+from adapters.storage.session_rows import read_decision, read_session
+from core.auth.health import ProfileHealth
+from core.resolution.ports import State
+from core.sessions.key import SessionKey
+from core.sessions.session import Decision, Session
+
+T = TypeVar("T")
+
+
+class SqliteStatusReader:
+    """`core.resolution.ports.StateReader`, and a session's decisions.
+
+    Raises StorageError: `db_newer` for a schema of a later version, `db_unreadable` for a file that is no database of ours.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+
+    def read(self, keys: Sequence[SessionKey]) -> State:
+        """These sessions and the health of every credential, of one moment."""
+        empty = State({key: Session(key=key) for key in keys})
+        return self._ask(lambda connection: State(_sessions(connection, keys), _health(connection)), empty)
+
+    def decisions(self, key: SessionKey, limit: int) -> tuple[Decision, ...]:
+        """The last `limit` decisions of a session, newest first."""
+        return self._ask(lambda connection: _decisions(connection, key, limit), ())
+
+    def _ask(self, question: Callable[[sqlite3.Connection], T], nothing: T) -> T:
+        if not self._path.exists():
+            return nothing
+        with translated(self._path), closing(look(self._path)) as connection:
+            connection.row_factory = sqlite3.Row
+            connection.execute("BEGIN")
+            if revision_of(connection, self._path) is None:
+                return nothing
+            try:
+                return question(connection)
+            except sqlite3.OperationalError as error:
+                if misses_schema(error):
+                    return nothing
+                raise
+
+
+def _sessions(connection: sqlite3.Connection, keys: Sequence[SessionKey]) -> dict[SessionKey, Session]:
+    found = {}
+    for key in keys:
+        row = connection.execute("SELECT * FROM sessions WHERE key = ?", (str(key),)).fetchone()
+        choices = connection.execute("SELECT * FROM choices WHERE session = ? ORDER BY slot, position", (str(key),))
+        found[key] = read_session(key, row, choices)
+    return found
+
+
+def _health(connection: sqlite3.Connection) -> tuple[ProfileHealth, ...]:
+    credentials = connection.execute("SELECT * FROM credentials ORDER BY profile, fingerprint")
+    windows = connection.execute("SELECT * FROM windows ORDER BY profile, fingerprint, position")
+    return read_health(credentials, windows)
+
+
+def _decisions(connection: sqlite3.Connection, key: SessionKey, limit: int) -> tuple[Decision, ...]:
+    rows = connection.execute(
+        "SELECT * FROM decisions WHERE session = ? ORDER BY id DESC LIMIT ?", (str(key), max(0, limit))
+    )
+    return tuple(read_decision(row) for row in rows)

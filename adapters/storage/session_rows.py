@@ -1,0 +1,150 @@
+"""Sessions and decisions as rows, and back. Shared by both readers, so without SQLAlchemy."""
+
+from collections.abc import Iterable
+from typing import Any
+
+from adapters.storage.columns import (
+    Row,
+    from_micros,
+    maybe_from_micros,
+    maybe_to_micros,
+    senseless,
+    storable,
+    to_micros,
+)
+from core.auth.profiles import PinMode
+from core.models.ref import ModelRef
+from core.sessions.key import SessionKey
+from core.sessions.session import AutoPin, Choice, Decision, Pin, Served, Session
+
+CURRENT, UNDO = "current", "undo"
+
+
+def read_key(text: str) -> SessionKey:
+    """The key that `str` made this text of: unlike `SessionKey.parse` it takes whatever was stored. Raises ValueError."""
+    _, agent, place = text.split(":", 2)
+    chat, _, thread = place.partition(":thread:")
+    return SessionKey(agent, chat, thread or None)
+
+
+def session_values(session: Session) -> dict[str, Any]:
+    """The row of `sessions`, all but its choices."""
+    auto, served = session.auto, session.served
+    return {
+        "key": str(session.key),
+        "epoch": session.epoch,
+        "version": session.version,
+        "has_undo": session.undo is not None,
+        "auto_profile": auto.profile if auto else None,
+        "auto_provider": auto.provider if auto else None,
+        "auto_set_at": to_micros(auto.set_at) if auto else None,
+        "auto_used_at": to_micros(auto.used_at) if auto else None,
+        "auto_order": auto.order_fingerprint if auto else None,
+        "served_model": str(served.model) if served else None,
+        "served_profile": served.profile if served else None,
+        "served_at": to_micros(served.at) if served else None,
+    }
+
+
+def choice_values(session: Session) -> list[dict[str, Any]]:
+    """The rows of `choices`: the stack in force and the one that undo brings back, bottom first."""
+    stacks = ((CURRENT, session.choices), (UNDO, session.undo or ()))
+    return [
+        {"session": str(session.key), "slot": slot, "position": position, **_choice_values(choice)}
+        for slot, stack in stacks
+        for position, choice in enumerate(stack)
+    ]
+
+
+def _choice_values(choice: Choice) -> dict[str, Any]:
+    pin = choice.pin
+    return {
+        "model": None if choice.model is None else str(choice.model),
+        "set_by": choice.set_by,
+        "set_at": to_micros(choice.set_at),
+        "expires_at": maybe_to_micros(choice.expires_at),
+        "turns_left": choice.turns_left,
+        "pin_profile": pin.profile if pin else None,
+        "pin_mode": pin.mode.value if pin else None,
+        "pin_set_by": pin.set_by if pin else None,
+        "pin_set_at": to_micros(pin.set_at) if pin else None,
+        "pin_order": pin.order_fingerprint if pin else None,
+    }
+
+
+def read_session(key: SessionKey, row: Row | None, choices: Iterable[Row]) -> Session:
+    """The session of a row (None: an empty one) and its choices in their order. Raises StorageError for rows that make no sense."""
+    if row is None:
+        return Session(key=key)
+    stacks: dict[str, list[Choice]] = {CURRENT: [], UNDO: []}
+    try:
+        for choice in choices:
+            stacks[choice["slot"]].append(_read_choice(choice))
+        return Session(
+            key=key,
+            choices=tuple(stacks[CURRENT]),
+            undo=tuple(stacks[UNDO]) if row["has_undo"] else None,
+            auto=_read_auto(row),
+            served=_read_served(row),
+            epoch=row["epoch"],
+            version=row["version"],
+        )
+    except (ValueError, LookupError, OverflowError, TypeError) as error:
+        raise senseless(f"session {key}", error) from error
+
+
+def _read_choice(row: Row) -> Choice:
+    pin = None
+    if row["pin_profile"] is not None:
+        pin = Pin(
+            profile=row["pin_profile"],
+            mode=PinMode(row["pin_mode"]),
+            set_by=row["pin_set_by"],
+            set_at=from_micros(row["pin_set_at"]),
+            order_fingerprint=row["pin_order"],
+        )
+    return Choice(
+        model=None if row["model"] is None else ModelRef.parse(row["model"]),
+        pin=pin,
+        set_by=row["set_by"],
+        set_at=from_micros(row["set_at"]),
+        expires_at=maybe_from_micros(row["expires_at"]),
+        turns_left=row["turns_left"],
+    )
+
+
+def _read_auto(row: Row) -> AutoPin | None:
+    if row["auto_profile"] is None:
+        return None
+    return AutoPin(
+        profile=row["auto_profile"],
+        provider=row["auto_provider"],
+        set_at=from_micros(row["auto_set_at"]),
+        used_at=from_micros(row["auto_used_at"]),
+        order_fingerprint=row["auto_order"],
+    )
+
+
+def _read_served(row: Row) -> Served | None:
+    if row["served_model"] is None:
+        return None
+    return Served(ModelRef.parse(row["served_model"]), row["served_profile"], from_micros(row["served_at"]))
+
+
+def decision_values(key: SessionKey, decision: Decision) -> dict[str, Any]:
+    """The row of `decisions`."""
+    return {
+        "session": str(key),
+        "at": to_micros(decision.at),
+        "actor": storable(decision.actor),
+        "action": storable(decision.action),
+        "before": storable(decision.before),
+        "after": storable(decision.after),
+        "reason": storable(decision.reason),
+    }
+
+
+def read_decision(row: Row) -> Decision:
+    """The decision of a row."""
+    words = {name: row[name] for name in ("actor", "action", "before", "after", "reason")}
+    return Decision(at=from_micros(row["at"]), **words)

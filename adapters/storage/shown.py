@@ -1,0 +1,92 @@
+"""Choices that were shown, in tables."""
+
+import json
+from datetime import timedelta
+from typing import Any
+
+from sqlalchemy import Connection, bindparam, delete, insert, select, update
+
+from adapters.storage import tables
+from adapters.storage.columns import Row, from_micros, senseless, storable, to_json, to_micros
+from adapters.storage.engine import Database
+from adapters.storage.session_rows import read_key
+from core.sessions.key import SessionKey
+from core.sessions.ports import Shown
+
+KEPT = timedelta(days=1)
+
+_shown = tables.shown
+_FORGET = delete(_shown).where((_shown.c.at < bindparam("before")) | (_shown.c.token == bindparam("same")))
+_LAST = (
+    select(_shown)
+    .where(_shown.c.session == bindparam("for_session"), _shown.c.sender == bindparam("for_sender"))
+    .order_by(_shown.c.id.desc())
+    .limit(1)
+)
+_FIND = select(_shown).where(_shown.c.token == bindparam("named"))
+_USE = update(_shown).where(_shown.c.token == bindparam("named"), _shown.c.used.is_(False)).values(used=True)
+
+
+class SqlShownStore:
+    """`core.sessions.ports.ShownStore`."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def show(self, shown: Shown) -> None:
+        """Remember it as the newest; those shown more than a day before it are forgotten."""
+
+        def store(connection: Connection) -> None:
+            connection.execute(_FORGET, {"before": to_micros(shown.at - KEPT), "same": shown.token})
+            connection.execute(insert(_shown), _values(shown))
+
+        await self._database.write(store)
+
+    async def last_shown(self, session: SessionKey, sender: str) -> Shown | None:
+        """The newest of this sender in this session."""
+        return await self._one(_LAST, {"for_session": str(session), "for_sender": sender})
+
+    async def find_shown(self, token: str) -> Shown | None:
+        """By its token, used or not."""
+        return await self._one(_FIND, {"named": token})
+
+    async def use_shown(self, token: str) -> bool:
+        """True for the first caller only."""
+        return await self._database.write(lambda connection: bool(connection.execute(_USE, {"named": token}).rowcount))
+
+    async def _one(self, question: Any, bound: dict[str, str]) -> Shown | None:
+        def ask(connection: Connection) -> Shown | None:
+            row = connection.execute(question, bound).mappings().first()
+            return None if row is None else _read(row)
+
+        return await self._database.query(ask)
+
+
+def _values(shown: Shown) -> dict[str, Any]:
+    return {
+        "token": shown.token,
+        "session": str(shown.session),
+        "sender": shown.sender,
+        "commands": to_json(list(shown.commands)),
+        "catalog": shown.catalog,
+        "at": to_micros(shown.at),
+        "card": shown.card,
+        "message": None if shown.message is None else storable(shown.message),
+        "used": False,
+    }
+
+
+def _read(row: Row) -> Shown:
+    try:
+        return Shown(
+            token=row["token"],
+            session=read_key(row["session"]),
+            sender=row["sender"],
+            commands=tuple(json.loads(row["commands"])),
+            catalog=row["catalog"],
+            at=from_micros(row["at"]),
+            card=row["card"],
+            message=row["message"],
+        )
+    except (ValueError, OverflowError) as error:
+        raise senseless("choices that were shown", error) from error

@@ -1,0 +1,87 @@
+"""What a decision reads, kept in memory while the database stays as it is.
+
+SQLite tells in one cheap pragma whether any other connection, of this process or another, has committed since: then what is
+kept is dropped, so that a choice made anywhere is seen by the very next read.
+"""
+
+import threading
+from collections.abc import Sequence
+from itertools import groupby
+
+from sqlalchemy import Connection, bindparam, select
+
+from adapters.storage.engine import Database
+from adapters.storage.health_rows import read_health
+from adapters.storage.session_rows import read_session
+from adapters.storage.sql_errors import translating
+from adapters.storage.tables import choices, credentials, sessions, windows
+from adapters.storage.writer import driver_of
+from core.auth.health import ProfileHealth
+from core.resolution.ports import State
+from core.sessions.key import SessionKey
+from core.sessions.session import Session
+
+SESSIONS_KEPT = 10_000
+_KEYS_AT_ONCE = 500
+
+_SESSIONS = select(sessions).where(sessions.c.key.in_(bindparam("named", expanding=True)))
+_CHOICES = (
+    select(choices)
+    .where(choices.c.session.in_(bindparam("named", expanding=True)))
+    .order_by(choices.c.session, choices.c.slot, choices.c.position)
+)
+_CREDENTIALS = select(credentials).order_by(credentials.c.profile, credentials.c.fingerprint)
+_WINDOWS = select(windows).order_by(windows.c.profile, windows.c.fingerprint, windows.c.position)
+
+
+class SqlStateReader:
+    """`core.resolution.ports.StateReader`. May be asked from any thread. Raises StorageError.
+
+    Keeps up to `sessions_kept` sessions in memory.
+    """
+
+    def __init__(self, database: Database, sessions_kept: int = SESSIONS_KEPT) -> None:
+        self._sessions_kept = sessions_kept
+        self._database = database
+        self._connection = database.dedicated_reader()
+        self._driver = driver_of(self._connection)
+        self._lock = threading.Lock()
+        self._version: int | None = None
+        self._sessions: dict[SessionKey, Session] = {}
+        self._health: tuple[ProfileHealth, ...] = ()
+
+    def read(self, keys: Sequence[SessionKey]) -> State:
+        """These sessions and the health of every credential, of one moment."""
+        with self._lock, translating(self._database.path):
+            if self._read_version() != self._version or not all(key in self._sessions for key in keys):
+                self._refresh(keys)
+            return State({key: self._sessions[key] for key in keys}, self._health)
+
+    def _read_version(self) -> int:
+        return int(self._driver.execute("PRAGMA data_version").fetchone()[0])
+
+    def _refresh(self, keys: Sequence[SessionKey]) -> None:
+        with self._connection.begin():
+            version = self._read_version()  # inside the transaction: of the very snapshot that is read here
+            if version != self._version:
+                self._version = None  # should reading fail half-way, nothing half-read is believed
+                self._sessions = {}
+                self._health = _read_all_health(self._connection)
+            elif len(self._sessions) + len(keys) > self._sessions_kept:
+                self._sessions = {}
+            missing = [key for key in dict.fromkeys(keys) if key not in self._sessions]
+            for start in range(0, len(missing), _KEYS_AT_ONCE):
+                self._sessions |= _read_sessions(self._connection, missing[start : start + _KEYS_AT_ONCE])
+            self._version = version
+
+
+def _read_sessions(connection: Connection, keys: Sequence[SessionKey]) -> dict[SessionKey, Session]:
+    bound = {"named": [str(key) for key in keys]}
+    rows = {row["key"]: row for row in connection.execute(_SESSIONS, bound).mappings()}
+    stacks = groupby(connection.execute(_CHOICES, bound).mappings(), lambda row: row["session"]) if rows else ()
+    chosen = {session: list(stack) for session, stack in stacks}
+    return {key: read_session(key, rows.get(str(key)), chosen.get(str(key), ())) for key in keys}
+
+
+def _read_all_health(connection: Connection) -> tuple[ProfileHealth, ...]:
+    return read_health(connection.execute(_CREDENTIALS).mappings(), connection.execute(_WINDOWS).mappings())

@@ -1,0 +1,162 @@
+"""What core may rely on from a store of sessions."""
+
+import asyncio
+from dataclasses import replace
+
+import pytest
+
+from core.errors import LostRace, StorageError
+from core.ports import InboxState
+from core.sessions.history import Message, Role
+from core.sessions.ports import Answered, TurnRecord
+from core.sessions.session import Session
+from tests.contracts.conftest import Stores
+from tests.contracts.values import AUTO, KEY, LASTING, NOW, ONCE, SERVED, TOPIC, UNTIL, decision, update
+
+FULL = Session(key=KEY, choices=(LASTING, UNTIL, ONCE), undo=(LASTING,), auto=AUTO, served=SERVED, epoch=3)
+QUESTION, ANSWER = Message(Role.USER, "why? 😀\0"), Message(Role.ASSISTANT, "because")
+
+
+def stored(stores: Stores, key=KEY) -> Session:
+    return stores.state.read([key]).sessions[key]
+
+
+def turn(before: Session, after: Session | None = None, **left) -> TurnRecord:
+    left = {"messages": (QUESTION, ANSWER), "decisions": (), **left}
+    return TurnRecord(key=before.key, epoch=before.epoch, version=before.version, session=after or before, **left)
+
+
+@pytest.mark.parametrize(
+    "session",
+    [
+        pytest.param(FULL, id="everything"),
+        pytest.param(Session(key=KEY), id="nothing"),
+        pytest.param(Session(key=KEY, undo=()), id="undo to nothing"),
+        pytest.param(Session(key=TOPIC, choices=(UNTIL,), undo=(ONCE, UNTIL)), id="a topic"),
+        pytest.param(Session(key=replace(KEY, chat="terminal:local:direct:two words")), id="a blank in the key"),
+    ],
+)
+async def test_a_saved_session_comes_back_equal_with_the_next_version(stores: Stores, session):
+    saved = await stores.sessions.save_choice(session, [])
+    assert saved == replace(session, version=1)
+    assert stored(stores, session.key) == saved
+
+
+async def test_saving_again_replaces_all_of_it(stores: Stores):
+    saved = await stores.sessions.save_choice(FULL, [])
+    emptied = await stores.sessions.save_choice(replace(saved, choices=(), undo=None, auto=None, served=None), [])
+    assert stored(stores) == emptied == Session(key=KEY, epoch=3, version=2)
+
+
+async def test_a_stale_version_loses_and_stores_nothing(stores: Stores):
+    first = await stores.sessions.save_choice(Session(key=KEY), [decision(1)])
+    (item,) = await stores.inbox.receive([update("1")], NOW)
+    winner = await stores.sessions.save_choice(replace(first, choices=(LASTING,)), [decision(2)])
+    for stale in (first, Session(key=KEY), replace(first, version=9)):
+        with pytest.raises(LostRace):
+            await stores.sessions.save_choice(stale, [decision(3)], Answered(item.id, ()))
+    assert stored(stores) == winner
+    assert await stores.sessions.decisions(KEY, 9) == (decision(2), decision(1))
+    assert [one.state for one in await stores.inbox.unfinished("telegram", "bot")] == [InboxState.NEW]
+
+
+async def test_of_many_that_save_at_once_one_wins(stores: Stores):
+    results = await asyncio.gather(
+        *(stores.sessions.save_choice(Session(key=KEY), [decision(n)]) for n in range(20)), return_exceptions=True
+    )
+    assert sum(isinstance(result, Session) for result in results) == 1
+    assert sum(isinstance(result, LostRace) for result in results) == 19
+    assert len(await stores.sessions.decisions(KEY, 99)) == 1
+
+
+async def test_an_answered_item_is_stored_with_the_choice(stores: Stores):
+    (item,) = await stores.inbox.receive([update("1")], NOW)
+    reply = {"kind": "notice", "text": "done 😀", "data": {"n": 1}}
+    await stores.sessions.save_choice(Session(key=KEY), [], Answered(item.id, (reply,)))
+    (answered,) = await stores.inbox.unfinished("telegram", "bot")
+    assert (answered.state, answered.replies) == (InboxState.ANSWERED, (reply,))
+
+
+async def test_an_answer_to_an_item_that_never_was_takes_the_choice_back(stores: Stores):
+    with pytest.raises(StorageError, match="no item 77"):
+        await stores.sessions.save_choice(Session(key=KEY, choices=(LASTING,)), [decision(1)], Answered(77, ()))
+    assert stored(stores) == Session(key=KEY)
+    assert await stores.sessions.decisions(KEY, 9) == ()
+
+
+async def test_a_turn_leaves_history_auto_pin_decisions_and_the_answer(stores: Stores):
+    (item,) = await stores.inbox.receive([update("1")], NOW)
+    after = Session(key=KEY, auto=AUTO, served=SERVED)
+    await stores.sessions.finish_turn(turn(after, decisions=(decision(1),), answered=Answered(item.id, ({"n": 1},))))
+    assert stored(stores) == after
+    assert await stores.sessions.history(KEY, 0, 10) == (QUESTION, ANSWER)
+    assert await stores.sessions.decisions(KEY, 10) == (decision(1),)
+    assert [one.replies for one in await stores.inbox.unfinished("telegram", "bot")] == [({"n": 1},)]
+
+
+async def test_a_turn_that_uses_up_a_choice_counts_as_a_change_of_choice(stores: Stores):
+    before = await stores.sessions.save_choice(Session(key=KEY, choices=(LASTING, ONCE)), [])
+    await stores.sessions.finish_turn(turn(before, before.turn_taken().settled(NOW)))
+    assert stored(stores) == replace(before, choices=(LASTING,), version=2)
+    with pytest.raises(LostRace):
+        await stores.sessions.save_choice(before, [])
+
+
+async def test_a_turn_without_a_change_of_choice_leaves_the_version(stores: Stores):
+    before = await stores.sessions.save_choice(Session(key=KEY, choices=(LASTING,)), [])
+    await stores.sessions.finish_turn(turn(before, replace(before, auto=AUTO)))
+    assert stored(stores) == replace(before, auto=AUTO)
+
+
+async def test_a_choice_made_while_a_turn_ran_stands(stores: Stores):
+    before = await stores.sessions.save_choice(Session(key=KEY, choices=(LASTING, ONCE)), [])
+    newer = await stores.sessions.save_choice(replace(before, choices=(UNTIL,)), [])
+    after = replace(before.turn_taken(), auto=AUTO, served=SERVED)
+    await stores.sessions.finish_turn(turn(before, after, decisions=(decision(1),)))
+    assert stored(stores) == replace(newer, auto=AUTO)
+    assert await stores.sessions.history(KEY, 0, 10) == (QUESTION, ANSWER)
+
+
+async def test_a_conversation_reset_while_a_turn_ran_stays_new(stores: Stores):
+    before = await stores.sessions.save_choice(Session(key=KEY, choices=(LASTING,)), [])
+    fresh = await stores.sessions.save_choice(before.reset(keep=True, now=NOW), [])
+    (item,) = await stores.inbox.receive([update("1")], NOW)
+    after = replace(before, auto=AUTO, served=SERVED)
+    answered = Answered(item.id, ({"n": 1},))
+    await stores.sessions.finish_turn(turn(before, after, decisions=(decision(1),), answered=answered))
+    assert stored(stores) == fresh
+    assert await stores.sessions.history(KEY, 0, 10) == ()
+    assert await stores.sessions.history(KEY, 1, 10) == ()
+    assert await stores.sessions.decisions(KEY, 10) == (decision(1),)
+    assert [one.state for one in await stores.inbox.unfinished("telegram", "bot")] == [InboxState.ANSWERED]
+
+
+async def test_a_new_epoch_erases_the_history_of_the_old_one(stores: Stores):
+    session = Session(key=KEY)
+    await stores.sessions.finish_turn(turn(session))
+    await stores.sessions.finish_turn(turn(Session(key=TOPIC)))
+    await stores.sessions.save_choice(session.reset(keep=False, now=NOW), [])
+    assert await stores.sessions.history(KEY, 0, 10) == ()
+    assert await stores.sessions.history(TOPIC, 0, 10) == (QUESTION, ANSWER)
+
+
+@pytest.mark.parametrize(
+    ("limit", "expected"),
+    [pytest.param(0, [], id="none"), pytest.param(3, [3, 4, 5], id="last"), pytest.param(9, [*range(6)], id="all")],
+)
+async def test_history_is_the_last_messages_oldest_first(stores: Stores, limit, expected):
+    for n in range(0, 6, 2):
+        pair = (Message(Role.USER, str(n)), Message(Role.ASSISTANT, str(n + 1)))
+        await stores.sessions.finish_turn(turn(Session(key=KEY), messages=pair))
+    assert [int(message.text) for message in await stores.sessions.history(KEY, 0, limit)] == expected
+
+
+@pytest.mark.parametrize(
+    ("limit", "expected"),
+    [pytest.param(0, [], id="none"), pytest.param(2, [3, 2], id="last"), pytest.param(9, [3, 2, 1], id="all")],
+)
+async def test_decisions_are_the_last_ones_newest_first(stores: Stores, limit, expected):
+    saved = await stores.sessions.save_choice(Session(key=KEY), [decision(1), decision(2)])
+    await stores.sessions.save_choice(saved, [decision(3)])
+    await stores.sessions.save_choice(Session(key=TOPIC), [decision(4)])
+    assert await stores.sessions.decisions(KEY, limit) == tuple(decision(n) for n in expected)

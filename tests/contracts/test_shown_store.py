@@ -1,0 +1,66 @@
+"""What core may rely on from a store of shown choices."""
+
+import asyncio
+from dataclasses import replace
+from datetime import timedelta
+
+from core.sessions.ports import Shown
+from tests.contracts.conftest import Stores
+from tests.contracts.values import KEY, NOW, TOPIC
+
+PICKER = Shown(
+    token="t1",
+    session=TOPIC,
+    sender="telegram:1",
+    commands=("/model acme/small", "/model acme/Größe@acme:wörk 😀"),
+    catalog="c0ffee",
+    at=NOW,
+    card=True,
+    message="kept \0 message",
+)
+
+
+async def test_what_was_shown_comes_back_equal(stores: Stores):
+    bare = Shown(token="t0", session=KEY, sender="s", commands=(), catalog="", at=NOW)
+    for shown in (PICKER, bare):
+        await stores.shown.show(shown)
+        assert await stores.shown.find_shown(shown.token) == shown
+        assert await stores.shown.last_shown(shown.session, shown.sender) == shown
+
+
+async def test_nothing_shown_is_nothing_found(stores: Stores):
+    assert await stores.shown.find_shown("t1") is None
+    assert await stores.shown.last_shown(KEY, "telegram:1") is None
+    assert await stores.shown.use_shown("t1") is False
+
+
+async def test_the_last_is_the_last_told_even_at_the_same_instant_or_an_earlier_one(stores: Stores):
+    for token, at in (("a", NOW), ("b", NOW), ("c", NOW - timedelta(minutes=5))):
+        newest = replace(PICKER, token=token, at=at)
+        await stores.shown.show(newest)
+        assert await stores.shown.last_shown(TOPIC, "telegram:1") == newest
+
+
+async def test_another_sender_or_session_has_its_own_last(stores: Stores):
+    mine = PICKER
+    for other in (replace(PICKER, token="t2", sender="telegram:2"), replace(PICKER, token="t3", session=KEY)):
+        await stores.shown.show(mine)
+        await stores.shown.show(other)
+        assert await stores.shown.last_shown(TOPIC, "telegram:1") == mine
+        assert await stores.shown.last_shown(other.session, other.sender) == other
+
+
+async def test_of_two_presses_only_one_is_true(stores: Stores):
+    await stores.shown.show(PICKER)
+    answers = await asyncio.gather(*(stores.shown.use_shown("t1") for _ in range(8)))
+    assert sorted(answers) == [False] * 7 + [True]
+    assert await stores.shown.find_shown("t1") == PICKER
+
+
+async def test_what_is_older_than_a_day_is_forgotten_when_the_next_is_shown(stores: Stores):
+    await stores.shown.show(PICKER)
+    just_young_enough = replace(PICKER, token="t2", at=NOW + timedelta(microseconds=1))
+    await stores.shown.show(just_young_enough)
+    await stores.shown.show(replace(PICKER, token="t3", at=NOW + timedelta(days=1, microseconds=1)))
+    assert await stores.shown.find_shown("t1") is None
+    assert await stores.shown.find_shown("t2") == just_young_enough

@@ -1,0 +1,76 @@
+"""An inbox in memory."""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from datetime import datetime
+from typing import Any
+
+from core.errors import StorageError
+from core.ports import InboxItem, InboxState, Update
+
+
+class FakeInbox:
+    """`core.ports.Inbox`. Look at `items` (by number, in the order of arrival) and `marks`."""
+
+    def __init__(self) -> None:
+        self.items: dict[int, InboxItem] = {}
+        self.marks: dict[tuple[str, str], str] = {}
+
+    async def receive(self, updates: Sequence[Update], now: datetime) -> tuple[InboxItem, ...]:
+        known = {_name(item.update) for item in self.items.values()}
+        stored: dict[int, InboxItem] = {}
+        for update in updates:
+            if _name(update) in known:
+                continue
+            known.add(_name(update))
+            update = replace(update, payload=_through_json(update.payload))
+            number = len(self.items) + len(stored) + 1
+            stored[number] = InboxItem(id=number, update=update, state=InboxState.NEW, received_at=now)
+        self.items |= stored
+        return tuple(stored.values())
+
+    async def unfinished(self, platform: str, account: str) -> tuple[InboxItem, ...]:
+        mine = (
+            item for item in self.items.values() if (item.update.platform, item.update.account) == (platform, account)
+        )
+        return tuple(item for item in mine if item.state is not InboxState.DONE)
+
+    async def note_delivery(self, item: int, delivery: Mapping[str, Any]) -> None:
+        self._change(item, delivery=_through_json(delivery))
+
+    async def answered(self, item: int, replies: Sequence[Mapping[str, Any]]) -> None:
+        self.mark_answered(item, replies)
+
+    async def done(self, item: int) -> None:
+        update = replace(self._find(item).update, payload={})
+        self._change(item, update=update, state=InboxState.DONE, replies=(), delivery={})
+
+    async def get_mark(self, platform: str, account: str) -> str | None:
+        return self.marks.get((platform, account))
+
+    async def set_mark(self, platform: str, account: str, mark: str) -> None:
+        self.marks[platform, account] = mark
+
+    def mark_answered(self, item: int, replies: Sequence[Mapping[str, Any]]) -> None:
+        """For the session store, which answers an item together with its own write."""
+        self._change(item, state=InboxState.ANSWERED, replies=tuple(_through_json(reply) for reply in replies))
+
+    def _change(self, item: int, **values: Any) -> None:
+        stored = self._find(item)
+        if stored.state is not InboxState.DONE:
+            self.items[item] = replace(stored, **values)
+
+    def _find(self, item: int) -> InboxItem:
+        if item not in self.items:
+            raise StorageError("storage", f"The inbox has no item {item}.", "Run `remoteclaw doctor`.")
+        return self.items[item]
+
+
+def _name(update: Update) -> tuple[str, str, str]:
+    return update.platform, update.account, update.key
+
+
+def _through_json(value: Mapping[str, Any]) -> Any:
+    """What comes back is what JSON keeps, as from the real one; what is not JSON fails here too."""
+    return json.loads(json.dumps(dict(value)))

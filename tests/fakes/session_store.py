@@ -1,0 +1,70 @@
+"""Sessions in memory."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from core.errors import LostRace
+from core.sessions.history import Message
+from core.sessions.key import SessionKey
+from core.sessions.ports import Answered, TurnRecord
+from core.sessions.session import Decision, Session
+from tests.fakes.inbox import FakeInbox
+
+
+class FakeSessionStore:
+    """`core.sessions.ports.SessionStore`. Look at `sessions`, `messages` (by key and epoch) and `decided` (oldest first).
+
+    `inbox` is where `answered` items are marked; without one, an answered item is an error.
+    """
+
+    def __init__(self, inbox: FakeInbox | None = None) -> None:
+        self.inbox = inbox or FakeInbox()
+        self.sessions: dict[SessionKey, Session] = {}
+        self.messages: dict[tuple[SessionKey, int], list[Message]] = {}
+        self.decided: dict[SessionKey, list[Decision]] = {}
+
+    def session(self, key: SessionKey) -> Session:
+        """As stored; an empty one for a key that is not."""
+        return self.sessions.get(key, Session(key=key))
+
+    async def save_choice(
+        self, session: Session, decisions: Sequence[Decision], answered: Answered | None = None
+    ) -> Session:
+        if self.session(session.key).version != session.version:
+            raise LostRace
+        self._answer(answered)
+        stored = replace(session, version=session.version + 1)
+        self.sessions[session.key] = stored
+        for key, epoch in list(self.messages):
+            if key == session.key and epoch < session.epoch:
+                del self.messages[key, epoch]
+        self.decided.setdefault(session.key, []).extend(decisions)
+        return stored
+
+    async def finish_turn(self, record: TurnRecord) -> None:
+        self._answer(record.answered)
+        stored = self.session(record.key)
+        if stored.epoch == record.epoch:
+            self.sessions[record.key] = _after_turn(stored, record)
+            self.messages.setdefault((record.key, record.epoch), []).extend(record.messages)
+        self.decided.setdefault(record.key, []).extend(record.decisions)
+
+    async def history(self, key: SessionKey, epoch: int, limit: int) -> tuple[Message, ...]:
+        messages = self.messages.get((key, epoch), [])
+        return tuple(messages[max(0, len(messages) - max(0, limit)) :])
+
+    async def decisions(self, key: SessionKey, limit: int) -> tuple[Decision, ...]:
+        return tuple(reversed(self.decided.get(key, [])))[: max(0, limit)]
+
+    def _answer(self, answered: Answered | None) -> None:
+        if answered is not None:
+            self.inbox.mark_answered(answered.item, answered.replies)
+
+
+def _after_turn(stored: Session, record: TurnRecord) -> Session:
+    after = record.session
+    same = stored.version == record.version
+    kept = replace(stored, auto=after.auto, served=after.served if same else stored.served)
+    if not same or (stored.choices, stored.undo) == (after.choices, after.undo):
+        return kept
+    return replace(kept, choices=after.choices, undo=after.undo, version=stored.version + 1)
