@@ -23,7 +23,7 @@ from core.commands.presses import Pressed, find_number, find_press
 from core.commands.registry import BY_NAME
 from core.commands.suggestions import suggestions
 from core.commands.visibility import sees
-from core.errors import BotError, LostRace, Suggestion, UserError
+from core.errors import BotError, LostRace, StorageError, Suggestion, UserError
 from core.messages import Button, Event, Inbound, Ingress, Reply, ReplyKind, reply_to_json
 from core.resolution import words
 from core.resolution.resolver import resolve
@@ -56,7 +56,7 @@ class Gateway:
                 async for event in events:
                     yield event
         except BotError as error:
-            yield await self._offer(inbound, _error_reply(error), None)
+            yield await self._told(inbound, error)
         except Exception:
             reference = secrets.token_hex(4)
             log.exception("unexpected error %s in %s", reference, inbound.session)
@@ -207,6 +207,19 @@ class Gateway:
         except LostRace:
             return [], self._snapshots.take(key)
         return [Reply(kind=ReplyKind.NOTICE, text=text)], self._snapshots.take(key)
+
+    async def _told(self, inbound: Inbound, error: BotError) -> Reply:
+        """An error as a reply, its choices included where they can be remembered."""
+        if isinstance(error, StorageError) and not isinstance(error, LostRace):
+            # Which file and why concerns the operator; the sender learns that nothing happened.
+            log.error("%s", error)
+            error = BotError(error.code, "The database cannot be used now. Nothing was changed.", "Tell an owner.")
+        reply = _error_reply(error)
+        try:
+            return await self._offer(inbound, reply, None)
+        except StorageError as second:
+            log.error("%s", second)
+            return replace(reply, buttons=())
 
     def _refusal(self, inbound: Inbound, action: Action, snapshot: Snapshot) -> list[Reply] | None:
         """None: go on. Otherwise what is answered, which may be nothing."""

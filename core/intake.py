@@ -103,7 +103,8 @@ class Intake:
             log.exception("an update of %s could not be read and is dropped", self._platform.name)
             inbound = None
         if inbound is None:
-            await self._inbox.done(item.id)
+            with suppress(StorageError):  # it is read, and dropped, again at the next start
+                await self._inbox.done(item.id)
         elif item.state is InboxState.ANSWERED or not self._gateway.waits(inbound):
             await self._finish(item, inbound, asyncio.Event())
         else:

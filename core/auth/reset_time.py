@@ -29,8 +29,9 @@ def reset_time(headers: Mapping[str, str], body: object, now: datetime, text: st
     `headers` have lower-case names; `body` is the parsed JSON of any shape; `text` is the provider's sentence.
     """
     for seconds in _said(headers, body, now, text):
-        if seconds is not None and seconds > 0:
-            return now + min(timedelta(seconds=min(seconds, LONGEST_RESET.total_seconds())), LONGEST_RESET)
+        ahead = timedelta(seconds=min(max(seconds or 0.0, 0.0), LONGEST_RESET.total_seconds()))
+        if ahead:
+            return now + ahead
     return None
 
 

@@ -1,25 +1,28 @@
 """One candidate, tried: the request, its retries for failures of transport, and what it leaves in the profile's health."""
 
 import asyncio
+import logging
 import random
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from core.auth.health import after_failure, after_success
+from core.auth.health import ProfileHealth, after_failure, after_success
 from core.auth.ports import HealthStore
 from core.auth.profiles import AuthProfile
 from core.chat.completion import Completed, CompletionRequest, Endpoint, TextDelta, Timeouts
 from core.chat.ports import ProviderClient
 from core.clock import Clock
 from core.durations import iso
-from core.errors import Failure, FailureReason, ProviderError
+from core.errors import Failure, FailureReason, ProviderError, StorageError
 from core.models.ref import ModelRef
 from core.resolution.resolver import Candidate
 from core.resolution.rules import Rules
 from core.sessions.history import Message
+
+log = logging.getLogger(__name__)
 
 RETRIES = 2
 """More tries of the same credential after a failure of transport (product.md 6)."""
@@ -127,10 +130,8 @@ class Attempts:
     async def _succeeded(self, candidate: Candidate, started: datetime) -> None:
         now = self._clock.now()
         self.made.append(Attempt(candidate.model, candidate.profile, None))
-        await self._health.update_health(
-            candidate.profile.id,
-            candidate.profile.fingerprint or "",
-            lambda health: after_success(health, str(candidate.model), started, now),
+        await self._remember(
+            candidate.profile, lambda health: after_success(health, str(candidate.model), started, now)
         )
 
     async def _failed(self, candidate: Candidate, failure: Failure) -> None:
@@ -140,11 +141,16 @@ class Attempts:
             # Keys from the environment go on to the next one only for a rate limit; anything else stays visible at once
             # on the very next message too, so it is not held against the key.
             return
-        await self._health.update_health(
-            candidate.profile.id,
-            candidate.profile.fingerprint or "",
-            lambda health: after_failure(health, failure, str(candidate.model), now),
+        await self._remember(
+            candidate.profile, lambda health: after_failure(health, failure, str(candidate.model), now)
         )
+
+    async def _remember(self, profile: AuthProfile, change: Callable[[ProfileHealth], ProfileHealth]) -> None:
+        """Write the health. A database that cannot be written is no reason to keep an answer back."""
+        try:
+            await self._health.update_health(profile.id, profile.fingerprint or "", change)
+        except StorageError as error:
+            log.error("the health of %s could not be stored: %s", profile.id, error)
 
 
 def spent(failure: Failure, profile: AuthProfile) -> str:

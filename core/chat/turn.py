@@ -1,5 +1,6 @@
 """One turn: a message in, an answer out, by the credential that the resolver names; everything that changed is told."""
 
+import logging
 from collections.abc import AsyncGenerator
 from dataclasses import dataclass, replace
 
@@ -11,6 +12,7 @@ from core.chat.completion import Completed, TextDelta, Usage
 from core.chat.notices import ended, unasked_change
 from core.chat.ports import ProviderClient
 from core.clock import Clock
+from core.errors import StorageError
 from core.messages import Delta, Event, Reply, ReplyKind, TurnReport, Working, reply_to_json
 from core.resolution import words
 from core.resolution.resolver import Candidate, Resolution, resolve
@@ -25,6 +27,11 @@ CHARACTERS_PER_TOKEN = 3
 """How many characters of history a token of context is taken for: fewer than in most texts, so that it fits."""
 CONTEXT_CHARACTERS = 400_000
 """History sent to a model whose context window nobody said."""
+
+
+_UNSTORED = "The database cannot be written now: this answer will not be remembered in the conversation."
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,7 +84,12 @@ class Turns:
                 answer = piece
         record, replies = self._replies(first, turn, attempts, answer, question)
         if record is not None:
-            await self._sessions.finish_turn(record)
+            try:
+                await self._sessions.finish_turn(record)
+            except StorageError as error:
+                # The answer was made and may have been paid for: it is shown, and what failed is said.
+                log.error("a turn of %s could not be stored: %s", first.session.key, error)
+                replies.append(Reply(kind=ReplyKind.NOTICE, text=_UNSTORED))
         for reply in replies:
             yield reply
         yield TurnReport(data=_report(first, attempts, answer))

@@ -115,7 +115,8 @@ def _account(
     if chosen.kept:
         lines.append("The pin is kept, since the provider is the same.")
     if chosen.released is not None:
-        lines.append(f"The pin on {chosen.released.profile} is released: it is a credential of another provider.")
+        fate = "does not apply meanwhile" if choice is not None and choice.is_temporary else "is released"
+        lines.append(f"The pin on {chosen.released.profile} {fate}: it is a credential of another provider.")
     released = was.pinned.pin if was.pinned else None
     if chosen.action in ("release", "default", "undo") and released and (choice is None or choice.pin is None):
         lines.append(f"The pin on {released.profile} is released.")

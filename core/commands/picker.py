@@ -112,7 +112,7 @@ def _credential_choices(context: CommandContext, resolution: Resolution) -> list
     snapshot, ref = context.snapshot, resolution.selected.ref
     may_see = sees(context.sender, snapshot.rules.access)
     alias = next(iter(snapshot.rules.catalog.aliases_of(ref)), None)
-    pinned = resolution.pinned.profile if resolution.pinned else None
+    pinned = resolution.pinned.profile if resolution.pinned and resolution.pinned.pin else None
     choices = []
     for placed in resolution.placed:
         if placed.profile is None or not may_see(placed.profile):

@@ -83,7 +83,7 @@ def _candidate(snapshot: Snapshot, placed: Placed, resolution: Resolution, owner
         parts.append(profile.kind.value)
     parts.append(words.state(placed, now))
     if resolution.pinned is not None and resolution.pinned.profile == placed.id:
-        parts.append("pinned")
+        parts.append("pinned" if resolution.pinned.pin is not None else "kept")
     if resolution.next.profile == placed.id:
         parts.append("next")
     if profile is not None:

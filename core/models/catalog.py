@@ -35,7 +35,7 @@ class ProviderEntry:
     is_open: bool = False
     is_configured: bool = True
     is_keyless: bool = False
-    headers: tuple[tuple[str, str], ...] = ()
+    headers: tuple[tuple[str, str], ...] = field(default=(), repr=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,8 @@ from datetime import timedelta
 import pytest
 
 from core.auth.profiles import CredentialKind
-from core.errors import Failure, FailureReason
+from core.auth.secret import SecretRef
+from core.errors import Failure, FailureReason, StorageError
 from core.messages import ReplyKind
 from core.models.ref import ModelRef
 from core.resolution.rules import AgentRules
@@ -201,8 +202,6 @@ async def test_a_pin_outside_the_order_counts() -> None:
 
 
 async def test_a_broken_reference_is_unavailable_and_lets_no_key_slip_in() -> None:
-    from core.auth.secret import SecretRef
-
     broken = profile("acme:work", secret=None, ref=SecretRef("env", "default", "GONE"), ref_error="GONE is not set")
     world = World(profiles=[broken, profile("env:ACME_API_KEY", CredentialKind.ENV, provider="acme")])
     reply = await world.say("hi")
@@ -387,3 +386,23 @@ async def test_an_unexpected_error_has_a_reference_and_no_traceback() -> None:
 async def test_an_unknown_agent_is_named() -> None:
     reply = await World().say("hi", key="agent:nobody:telegram:default:direct:1")
     assert reply.code == "unknown_agent"
+
+
+async def test_a_database_that_cannot_be_written_keeps_no_answer_back_and_shows_no_path() -> None:
+    world = World()
+
+    async def full(*_: object) -> None:
+        raise StorageError("storage", "/var/lib/remoteclaw.db: the disk is full.", "Make room.")
+
+    world.sessions.finish_turn = world.health.update_health = full  # type: ignore[method-assign, assignment]
+    reply = await world.say("hi")
+    assert reply.text == "served-by:acme:work"
+    assert "will not be remembered" in world.notices()
+    world.sessions.save_choice = full  # type: ignore[method-assign, assignment]
+    reply = await world.say("/model big")
+    assert reply.code == "storage"
+    assert "Nothing was changed" in reply.text
+    assert "/var/lib" not in reply.text
+    world.shown.show = full  # type: ignore[method-assign, assignment]
+    reply = await world.say("/model big@nope")
+    assert (reply.code, reply.buttons) == ("profile_not_found", ())
