@@ -13,10 +13,11 @@ from dataclasses import replace
 from core.access import Action, Verdict, decide
 from core.chat.card import retry_card
 from core.chat.lanes import Lanes
-from core.chat.notices import ended
+from core.chat.settle import settle
 from core.chat.turn import TurnInput, Turns
 from core.clock import Clock
 from core.commands.command import CommandContext
+from core.commands.errors_told import error_reply
 from core.commands.model_request import RESERVED
 from core.commands.parse import Invocation, parse, parse_inline
 from core.commands.presses import Pressed, find_number, find_press
@@ -24,9 +25,7 @@ from core.commands.registry import BY_NAME
 from core.commands.suggestions import suggestions
 from core.commands.visibility import sees
 from core.errors import BotError, LostRace, StorageError, Suggestion, UserError
-from core.messages import Button, Event, Inbound, Ingress, Reply, ReplyKind, reply_to_json
-from core.resolution import words
-from core.resolution.resolver import resolve
+from core.messages import Event, Inbound, Ingress, Reply, ReplyKind, reply_to_json
 from core.resolution.snapshot import Snapshot
 from core.resolution.source import SnapshotSource
 from core.sessions.key import SessionKey
@@ -109,6 +108,8 @@ class Gateway:
         if pressed is not None and message is not None and not await self._shown.use_shown(pressed.token):
             raise UserError("number_without_picker", "This choice was already made.", "Look with /model.")
         if invocation is not None:
+            for reply in (await settle(self._snapshots, self._sessions, inbound.session))[0]:
+                yield reply
             try:
                 # With a message to follow, it is the turn that answers the inbox item.
                 replies = await self._command(inbound, invocation, None if message is not None else item)
@@ -116,7 +117,7 @@ class Gateway:
                 if pressed is None or message is None:
                     raise
                 # The card is used up, but its message is not lost.
-                yield await self._offer(inbound, retry_card(_error_reply(error)), message)
+                yield await self._offer(inbound, retry_card(error_reply(error)), message)
                 return
             for reply in replies:
                 yield reply
@@ -148,9 +149,8 @@ class Gateway:
     async def _command(self, inbound: Inbound, invocation: Invocation, item: int | None) -> list[Reply]:
         """Run a command and store what it changes, together with its replies."""
         async with self._command_lanes.enter(inbound.session):
-            told, snapshot = await self._settle(inbound.session)
             context = CommandContext(
-                snapshot=snapshot,
+                snapshot=self._snapshots.take(inbound.session),
                 sender=inbound.sender,
                 sessions=self._sessions,
                 busy=self._turn_lanes.busy(inbound.session),
@@ -159,7 +159,6 @@ class Gateway:
             replies = [await self._offer(inbound, reply, None) for reply in outcome.replies]
             if inbound.ingress is Ingress.BUTTON and replies:
                 replies[0] = replace(replies[0], replaces=True)
-            replies = [*told, *replies]
             if outcome.change is not None:
                 answered = None if item is None else Answered(item, tuple(reply_to_json(reply) for reply in replies))
                 await self._sessions.save_choice(outcome.change.session, outcome.change.decisions, answered)
@@ -167,7 +166,7 @@ class Gateway:
 
     async def _turn(self, inbound: Inbound, item: int | None) -> AsyncGenerator[Event, None]:
         async with self._turn_lanes.enter(inbound.session):
-            told, snapshot = await self._settle(inbound.session)
+            told, snapshot = await settle(self._snapshots, self._sessions, inbound.session)
             for reply in told:
                 yield reply
             turn = TurnInput(
@@ -185,36 +184,13 @@ class Gateway:
 
     # What all of them need
 
-    async def _settle(self, key: SessionKey) -> tuple[list[Reply], Snapshot]:
-        """Tell of choices that have ended or can no longer hold, and remove them. Whoever is first tells."""
-        snapshot = self._snapshots.take(key)
-        session, now = snapshot.session, snapshot.now
-        over = session.ended(now)
-        dropped = resolve(snapshot).selected.dropped
-        own = session.current(now)
-        if not over and (dropped is None or own is None):
-            return [], snapshot
-        settled = session.settled(now)
-        if dropped is not None and own is not None:
-            settled = replace(settled, choices=(*settled.choices[:-1], replace(own, model=None)))
-        after = resolve(replace(snapshot, session=settled))
-        name = words.choice_name(after.selected.choice, snapshot.agent.default)
-        text, decisions = ended(snapshot, over, name)
-        if dropped is not None and own is not None:
-            text = f"{text}\n{dropped} can no longer be used here (policy or configuration). Now {name}.".strip()
-        try:
-            await self._sessions.save_choice(settled, decisions)
-        except LostRace:
-            return [], self._snapshots.take(key)
-        return [Reply(kind=ReplyKind.NOTICE, text=text)], self._snapshots.take(key)
-
     async def _told(self, inbound: Inbound, error: BotError) -> Reply:
         """An error as a reply, its choices included where they can be remembered."""
         if isinstance(error, StorageError) and not isinstance(error, LostRace):
             # Which file and why concerns the operator; the sender learns that nothing happened.
             log.error("%s", error)
             error = BotError(error.code, "The database cannot be used now. Nothing was changed.", "Tell an owner.")
-        reply = _error_reply(error)
+        reply = error_reply(error)
         try:
             return await self._offer(inbound, reply, None)
         except StorageError as second:
@@ -253,12 +229,3 @@ class Gateway:
 
     def _aliases(self, snapshot: Snapshot) -> tuple[str, ...]:
         return tuple(snapshot.rules.catalog.aliases) if snapshot.rules.alias_commands else ()
-
-
-def _error_reply(error: BotError) -> Reply:
-    choices = error.choices if isinstance(error, UserError) else ()
-    buttons = tuple(Button(n=n, label=c.label, command=c.command) for n, c in enumerate(choices, start=1))
-    lines = [str(error), *(f"{b.n:>3}. {b.label}" for b in buttons)]
-    listed = [{"n": b.n, "label": b.label, "command": b.command} for b in buttons]
-    data = {"choices": listed} if listed else {}
-    return Reply(kind=ReplyKind.ERROR, code=error.code, text="\n".join(lines), data=data, buttons=buttons)

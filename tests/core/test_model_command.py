@@ -482,3 +482,11 @@ async def test_models_of_unused_builtin_providers_do_not_get_in_the_way() -> Non
     await world.say("/model default")
     await world.say("/model sonnet")
     assert stands(world)[0] == "anthropic/claude-sonnet-4-5"
+
+
+async def test_the_end_of_a_choice_is_told_with_an_error_too() -> None:
+    world = World()
+    await world.say("/model big for 1h")
+    world.wait(hours=1)
+    assert (await world.say("/model nope-nope-nope")).code == "model_unknown"
+    assert "acme/large has ended" in world.notices()

@@ -1,0 +1,136 @@
+"""`remoteclaw`: finds the command, loads its module and nothing else, and is the last error boundary.
+
+`--help` must answer at once, so this module imports next to nothing; each noun has a module with `add_arguments(parser)` and
+`run(args) -> exit code`, imported only when its command runs.
+"""
+
+import argparse
+import os
+import sys
+from collections.abc import Sequence
+from importlib import import_module
+from typing import Protocol, cast
+
+from bot.cli import exit_codes
+
+NOUNS = {
+    "chat": ("bot.cli.chat", "chat here, or send messages from a script"),
+    "gateway": ("bot.cli.gateway", "serve the chat platforms"),
+    "models": ("bot.cli.models", "models, credentials and their state"),
+    "config": ("bot.cli.config", "check the configuration"),
+    "db": ("bot.cli.db", "the database and its migrations"),
+    "demo": ("bot.cli.demo", "try it: no key, no account, no network"),
+}
+
+
+class _Noun(Protocol):
+    """A module of a command."""
+
+    def add_arguments(self, parser: argparse.ArgumentParser) -> None: ...
+
+    def run(self, args: argparse.Namespace) -> int: ...
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run a command and return its exit code: 0 done, 1 failed, 2 wrong usage, 130 interrupted."""
+    arguments = list(sys.argv[1:] if argv is None else argv)
+    if not arguments:
+        _parser(None).print_help(sys.stderr)
+        return exit_codes.USAGE
+    try:
+        code = _guarded(arguments)
+        if sys.stdout is not None:
+            sys.stdout.flush()
+    except BrokenPipeError:
+        # Whoever read the output has seen enough.
+        from bot.cli.output import forget_stdout
+
+        forget_stdout()
+        return exit_codes.OK
+    except KeyboardInterrupt:
+        return exit_codes.INTERRUPTED
+    return code
+
+
+def _guarded(arguments: list[str]) -> int:
+    from core.errors import BotError
+
+    try:
+        return _run(arguments)
+    except BotError as error:
+        return _failed(str(error))
+    except SystemExit as ended:  # argparse: after --help, or for wrong usage
+        return ended.code if isinstance(ended.code, int) else exit_codes.OK
+    except BrokenPipeError:
+        raise
+    except Exception as error:
+        return _unexpected(error)
+
+
+def _run(arguments: list[str]) -> int:
+    noun = arguments[0] if arguments[0] in NOUNS else None
+    if noun is None:
+        # Only --help, --version and mistakes are left, and argparse ends the program for each.
+        _parser(None).parse_args(arguments)
+        return exit_codes.USAGE
+    from bot.cli.output import prepare_streams
+
+    prepare_streams()
+    module = cast(_Noun, import_module(NOUNS[noun][0]))
+    args = _parser(noun, module).parse_args(arguments)
+    _prepare()
+    return module.run(args)
+
+
+def _prepare() -> None:
+    """The environment and the log, before a command begins."""
+    from bot.dotenv import apply_dotenv
+    from bot.log import install_hooks, set_up_logging
+    from bot.paths import Paths
+
+    set_up_logging()
+    install_hooks()
+    apply_dotenv(Paths.of(os.environ).dotenv, os.environ)
+
+
+def _parser(noun: str | None, module: _Noun | None = None) -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="remoteclaw",
+        description="A chat gateway where every session knows which model and which credential serves it.",
+        epilog="Each command explains itself: remoteclaw <command> --help",
+    )
+    parser.add_argument("--version", action=_Version, nargs=0, help="show the version and exit")
+    commands = parser.add_subparsers(metavar="<command>", required=True)
+    for name, (_, purpose) in NOUNS.items():
+        command = commands.add_parser(name, help=purpose, description=f"{purpose[0].upper()}{purpose[1:]}.")
+        if name == noun and module is not None:
+            module.add_arguments(command)
+    return parser
+
+
+class _Version(argparse.Action):
+    """Looks the version up only when it is asked for."""
+
+    def __call__(self, parser: argparse.ArgumentParser, *_: object) -> None:
+        from importlib.metadata import version
+
+        sys.stdout.write(f"remoteclaw {version('remoteclaw')}\n")
+        parser.exit()
+
+
+def _failed(sentence: str) -> int:
+    from bot.cli.output import complain
+
+    complain(sentence)
+    return exit_codes.FAILED
+
+
+def _unexpected(error: Exception) -> int:
+    """One sentence. The traceback is in the log where the log keeps them, and here with REMOTECLAW_DEBUG=1."""
+    from bot.log import keeps_traces, new_reference, report
+
+    if keeps_traces():
+        reference, where = report(error, "The command"), "The log has the details."
+    else:
+        reference, where = new_reference(), "REMOTECLAW_DEBUG=1 shows where it happened."
+    return _failed(f"An unexpected error ended the command: {type(error).__name__}, reference {reference}. {where}")

@@ -1,0 +1,159 @@
+"""The process's log: one root handler, everything redacted by value, libraries that print credentials held back.
+
+Lines go to standard error, or to a file that only this user can read. Tracebacks are kept where somebody looks for them: in
+a file, in the log of a service (`traces=True`), or with REMOTECLAW_DEBUG=1; elsewhere an error is one line with a reference.
+"""
+
+import copy
+import logging
+import os
+import secrets
+import sys
+import threading
+import time
+from collections.abc import Iterable
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, TextIO
+
+from bot.redaction import Redactor
+from core.errors import BotError
+
+if TYPE_CHECKING:
+    import asyncio
+
+DEBUG = "REMOTECLAW_DEBUG"
+_TALKATIVE = ("httpx", "httpcore", "aiohttp", "telegram", "discord", "asyncio", "sqlalchemy", "alembic", "urllib3")
+"""They log at INFO or DEBUG what holds credentials (Telegram's token is part of every URL), or every poll."""
+_FORMAT = "%(asctime)s %(levelname)s %(name)s: %(message)s"
+
+_log = logging.getLogger(__name__)
+_redactor = Redactor()
+"""One for the process, as the root logger and the exception hooks are."""
+
+
+def redact(text: str) -> str:
+    """A text without anything confidential that the process knows of."""
+    return _redactor.redact(text)
+
+
+def learn_secrets(values: Iterable[str]) -> None:
+    """Hide these from now on, in logs, errors and tracebacks."""
+    _redactor.learn(values)
+
+
+class _RedactedLines(logging.Formatter):
+    """Redacts the finished text, so message, arguments, traceback and stack alike."""
+
+    converter = staticmethod(time.gmtime)
+    default_time_format = "%Y-%m-%dT%H:%M:%S"
+    default_msec_format = "%s.%03dZ"
+
+    def __init__(self, traces: bool) -> None:
+        super().__init__(_FORMAT)
+        self.traces = traces
+
+    def format(self, record: logging.LogRecord) -> str:
+        if record.exc_info:
+            # A copy: the formatted traceback would stay on the record, unredacted, for whoever comes next.
+            record = copy.copy(record)
+            if not self.traces:
+                error = record.exc_info[1] if record.exc_info else None
+                record.msg, record.args = f"{record.getMessage()} ({_in_one_line(error)})", None
+                record.exc_info = record.exc_text = record.stack_info = None
+        return redact(super().format(record))
+
+
+def _in_one_line(error: BaseException | None) -> str:
+    return " ".join(f"{type(error).__name__}: {error}".split())[:500]
+
+
+def set_up_logging(
+    level: str = "warning", *, file: Path | None = None, traces: bool | None = None, stream: TextIO | None = None
+) -> None:
+    """Make the root logger write to `file`, else to `stream`, else to standard error. May be called again.
+
+    `traces` None: as REMOTECLAW_DEBUG says; a file always gets them. Raises BotError if the file cannot be written.
+    """
+    wanted = (traces if traces is not None else is_debugging()) or file is not None
+    handler = _file_handler(file) if file is not None else logging.StreamHandler(stream or sys.stderr)
+    handler.setFormatter(_RedactedLines(wanted))
+    root = logging.getLogger()
+    for old in list(root.handlers):
+        if isinstance(old.formatter, _RedactedLines):
+            root.removeHandler(old)
+            old.close()
+    root.addHandler(handler)
+    root.setLevel(level.upper())
+    for name in _TALKATIVE:
+        logging.getLogger(name).setLevel(max(logging.WARNING, root.level))
+    # A failing handler would print the record, arguments and all, past every formatter.
+    logging.raiseExceptions = False
+    logging.captureWarnings(True)
+
+
+def keeps_traces() -> bool:
+    """Whether an error that is reported now leaves its traceback in the log."""
+    formatters = (handler.formatter for handler in logging.getLogger().handlers)
+    return any(isinstance(lines, _RedactedLines) and lines.traces for lines in formatters)
+
+
+def is_debugging() -> bool:
+    """Whether tracebacks were asked for."""
+    return os.environ.get(DEBUG, "").strip().lower() not in ("", "0", "false", "no")
+
+
+def _file_handler(path: Path) -> logging.Handler:
+    try:
+        os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600))
+        return logging.FileHandler(path, encoding="utf-8", errors="backslashreplace")
+    except OSError as error:
+        raise BotError(
+            "log_file",
+            f"The log file {path} cannot be written: {error.strerror or 'unknown reason'}.",
+            "Change log.file in the configuration.",
+        ) from error
+
+
+def new_reference() -> str:
+    """What a person quotes to find an error in the log."""
+    return secrets.token_hex(4)
+
+
+def report(error: BaseException, doing: str) -> str:
+    """Log an error that nobody expected and return the reference under which it stands in the log."""
+    reference = new_reference()
+    _log.error("%s failed unexpectedly, reference %s", doing, reference, exc_info=error)
+    return reference
+
+
+def install_hooks() -> None:
+    """Send what nobody catches to the log instead of to standard error as it is. For asyncio see `handle_loop_error`."""
+    sys.excepthook = _on_exception
+    sys.unraisablehook = _on_unraisable
+    threading.excepthook = _on_thread_exception
+
+
+def _on_exception(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
+    if not issubclass(kind, KeyboardInterrupt):
+        report(error, "The program")
+
+
+def _on_unraisable(raised: "sys.UnraisableHookArgs") -> None:
+    if raised.exc_value is not None:
+        report(raised.exc_value, "Cleaning up")
+
+
+def _on_thread_exception(raised: threading.ExceptHookArgs) -> None:
+    if raised.exc_value is not None and raised.exc_type is not SystemExit:
+        report(raised.exc_value, f"The thread {raised.thread.name if raised.thread else '?'}")
+
+
+def handle_loop_error(loop: "asyncio.AbstractEventLoop", context: dict[str, Any]) -> None:
+    """For `loop.set_exception_handler`: errors of tasks that nobody waits for."""
+    error = context.get("exception")
+    doing = str(context.get("message") or "A background task")
+    if isinstance(error, BaseException):
+        report(error, doing)
+    else:
+        _log.error("%s", doing)
