@@ -1,0 +1,78 @@
+"""`remoteclaw gateway`: serve every enabled chat platform until told to stop."""
+
+import argparse
+import asyncio
+import os
+import signal
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from bot.cli import exit_codes
+from bot.log import handle_loop_error, set_up_logging
+
+if TYPE_CHECKING:
+    from bot.config.settings import Settings
+    from bot.paths import Paths
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """No flags: everything is in the config, so that a restart by a service manager is the same as one by hand."""
+    parser.description = "Serve every enabled chat platform until SIGTERM or Ctrl-C. A second signal stops at once."
+
+
+def run(args: argparse.Namespace) -> int:
+    """0 after SIGTERM, 130 after Ctrl-C or a second signal. Raises BotError if nothing can be served."""
+    from bot.config import load_settings
+    from bot.paths import Paths
+
+    paths = Paths.of(os.environ)
+    settings = load_settings(paths.config, os.environ)
+    paths.create()
+    file = None if settings.log.file is None else paths.state / Path(settings.log.file).expanduser()
+    set_up_logging(settings.log.level, file=file, traces=True)
+    return asyncio.run(serve_installation(settings, paths, os.environ))
+
+
+async def serve_installation(
+    settings: "Settings", paths: "Paths", environ: Mapping[str, str], **replacements: Any
+) -> int:
+    """Serve the installation until a signal ends it, and return the exit code. `replacements` are those of `build_app`."""
+    from bot.app import build_app
+    from bot.instance import only_instance
+    from bot.run import Operation, serve
+
+    signals = StopSignals()
+    operation = Operation(stop=signals.asked, environ=environ, listen=settings.gateway.listen)
+    with only_instance(paths.state):
+        try:
+            async with build_app(settings, paths, environ=environ, **replacements) as app:
+                await serve(app, operation)
+        except asyncio.CancelledError:
+            if not signals.insisted:
+                raise
+    return exit_codes.INTERRUPTED if signals.insisted or signals.first is signal.SIGINT else exit_codes.OK
+
+
+class StopSignals:
+    """SIGTERM and SIGINT for the running task: the first asks for an orderly end, the second cancels."""
+
+    def __init__(self) -> None:
+        self.asked = asyncio.Event()
+        self.first: signal.Signals | None = None
+        self.insisted = False
+        task = asyncio.current_task()
+        assert task is not None, "made inside the task that is to be stopped"
+        self._task = task
+        loop = asyncio.get_running_loop()
+        loop.set_exception_handler(handle_loop_error)
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, self._receive, number)
+
+    def _receive(self, number: signal.Signals) -> None:
+        if self.first is None:
+            self.first = number
+            self.asked.set()
+        elif not self.insisted:
+            self.insisted = True
+            self._task.cancel()

@@ -1,0 +1,390 @@
+"""The gateway process: platforms side by side, one that fails, and a stop that loses nothing."""
+
+import asyncio
+import json
+import logging
+import os
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import pytest
+
+from bot.health_http import loopback_address
+from bot.instance import only_instance, tell_service_manager
+from bot.run import Operation, serve
+from core.auth.profiles import AuthProfile, CredentialKind
+from core.auth.secret import Secret, SecretRef
+from core.errors import BotError, ConfigError, StorageError, StoreError
+from core.models.catalog import Catalog
+from core.models.ref import ModelRef
+from core.ports import InboxState
+from core.resolution.rules import AgentRules, Rules
+from core.resolution.source import SnapshotSource
+from tests.fakes.chat_platform import FakePlatform
+from tests.fakes.clock import FakeClock
+from tests.fakes.inbox import FakeInbox
+from tests.fakes.profile_source import FakeProfileSource
+from tests.fakes.scripted_gateway import ScriptedGateway
+from tests.fakes.state_reader import FakeStateReader
+
+ROOT = Path(__file__).parents[2]
+PATIENCE = 10
+
+
+@dataclass
+class FakeApp:
+    """What `serve` needs of the application."""
+
+    platforms: tuple[FakePlatform, ...]
+    gateway: ScriptedGateway = field(default_factory=ScriptedGateway)
+    inbox: FakeInbox = field(default_factory=FakeInbox)
+    clock: FakeClock = field(default_factory=FakeClock)
+    profiles: FakeProfileSource = field(default_factory=FakeProfileSource)
+    rules: Rules = Rules(  # noqa: RUF009 - frozen
+        agents={name: AgentRules(id=name, default=ModelRef("acme", "small")) for name in ("main", "writer")},
+        catalog=Catalog(),
+    )
+
+    @property
+    def snapshots(self) -> SnapshotSource:
+        return SnapshotSource(lambda: self.rules, self.profiles, FakeStateReader(), self.clock)
+
+
+@asynccontextmanager
+async def running(app: FakeApp, **options: object) -> AsyncIterator[Operation]:
+    """Serve until the block ends, then stop in order."""
+    operation = Operation(stop=asyncio.Event(), environ={}, **options)  # type: ignore[arg-type]
+    async with asyncio.timeout(PATIENCE):
+        serving = asyncio.create_task(serve(app, operation))  # type: ignore[arg-type]
+        try:
+            yield operation
+        finally:
+            operation.stop.set()
+            await serving
+
+
+async def request(address: tuple[str, int], text: str) -> tuple[int, dict[str, str], dict[str, object]]:
+    reader, writer = await asyncio.open_connection(*address)
+    writer.write(text.encode())
+    head, _, body = (await reader.read()).decode().partition("\r\n\r\n")
+    writer.close()
+    await writer.wait_closed()
+    status, *lines = head.split("\r\n")
+    headers = dict(line.lower().split(": ", 1) for line in lines)
+    assert int(headers["content-length"]) == len(body)
+    return int(status.split()[1]), headers, json.loads(body)
+
+
+async def get(address: tuple[str, int], path: str) -> tuple[int, dict[str, object]]:
+    status, _, body = await request(address, f"GET {path} HTTP/1.1\r\nHost: x\r\n\r\n")
+    return status, body
+
+
+class TestServing:
+    async def test_every_platform_is_answered_side_by_side(self) -> None:
+        one, two = FakePlatform("one"), FakePlatform("two")
+        app = FakeApp((one, two))
+        async with running(app):
+            await one.say("hang")
+            await two.say("hi")
+            assert await two.has_delivered(1) == ["echo hi"]
+            app.gateway.release.set()
+
+    async def test_what_an_earlier_process_left_is_answered_first(self) -> None:
+        platform = FakePlatform()
+        app = FakeApp((platform,))
+        await app.inbox.receive([platform.update("old", "left over")], app.clock.now())
+        async with running(app):
+            await platform.say("new")
+            assert await platform.has_delivered(2) == ["echo left over", "echo new"]
+
+    async def test_a_platform_that_fails_is_told_in_one_line_and_leaves_the_others_alone(
+        self, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        bad = FakePlatform("bad", fails=ConfigError("channels.bad.token", "is refused."))
+        good = FakePlatform("good")
+        async with running(FakeApp((bad, good))):
+            bad.fail.set()
+            await good.say("hi")
+            await good.has_delivered(1)
+        errors = [record for record in caplog.records if record.levelno >= logging.ERROR]
+        assert [record.getMessage() for record in errors] == ["bad (default): channels.bad.token: is refused."]
+        assert errors[0].exc_info is None
+        assert bad.closed
+
+    async def test_the_last_platform_that_fails_ends_the_process_with_its_reason(self) -> None:
+        bad, worse = FakePlatform("bad", fails=ConfigError("a", "x")), FakePlatform("worse", fails=OSError("a bug"))
+        bad.fail.set()
+        worse.fail.set()
+        with pytest.raises(BotError, match=r"a: x|worse .* ended unexpectedly"):
+            await serve(FakeApp((bad, worse)), Operation(stop=asyncio.Event(), environ={}))  # type: ignore[arg-type]
+        assert bad.closed
+        assert worse.closed
+
+    async def test_no_enabled_platform_is_told_with_the_setting(self) -> None:
+        with pytest.raises(ConfigError, match=r"channels: no chat platform is enabled\. Set channels\.telegram"):
+            await serve(FakeApp(()), Operation(stop=asyncio.Event(), environ={}))  # type: ignore[arg-type]
+
+    async def test_every_change_of_state_is_one_info_line(self, caplog: pytest.LogCaptureFixture) -> None:
+        caplog.set_level(logging.INFO, "bot.run")
+        platform = FakePlatform()
+        async with running(FakeApp((platform,))):
+            await platform.listening.wait()
+            for state in ("connected", "reconnecting", "reconnecting", "connected"):
+                platform.on_state(state)
+        lines = [m for m in caplog.messages if m.startswith("fake (default)")]
+        states = ["connected", "reconnecting", "connected", "stopped"]
+        assert lines == [f"fake (default): {state}" for state in states]
+
+
+class TestStopping:
+    async def test_a_running_answer_is_delivered_before_the_platform_is_closed(self) -> None:
+        journal: list[str] = []
+        platform = FakePlatform(journal=journal)
+        app = FakeApp((platform,))
+        async with running(app) as operation:
+            await platform.say("hang")
+            await app.gateway.waiting.wait()
+            operation.stop.set()
+            await platform.deaf.wait()
+            assert platform.delivered == []
+            app.gateway.release.set()
+        assert journal == ["fake no longer listens", "fake delivers", "fake closed"]
+        assert app.inbox.items[1].state is InboxState.DONE
+
+    async def test_an_answer_that_takes_too_long_stays_for_the_next_start(
+        self, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        platform = FakePlatform()
+        app = FakeApp((platform,))
+        async with running(app, drain_seconds=0.01):
+            await platform.say("hang")
+            await app.gateway.waiting.wait()
+        assert app.gateway.cancelled == 1
+        assert app.inbox.items[1].state is InboxState.NEW
+        assert "fake (default): 1 not answered in time; the next start takes them up." in caplog.messages
+
+    async def test_cancelling_waits_for_no_answer(self) -> None:
+        platform = FakePlatform()
+        app = FakeApp((platform,))
+        serving = asyncio.create_task(serve(app, Operation(stop=asyncio.Event(), environ={})))  # type: ignore[arg-type]
+        async with asyncio.timeout(PATIENCE):
+            await platform.say("hang")
+            await app.gateway.waiting.wait()
+            serving.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await serving
+        assert platform.closed
+        assert app.inbox.items[1].state is InboxState.NEW
+
+    async def test_a_platform_that_cannot_be_closed_does_not_keep_the_others_open(self) -> None:
+        class Stuck(FakePlatform):
+            async def close(self) -> None:
+                raise OSError("no")
+
+        other = FakePlatform("other")
+        async with running(FakeApp((Stuck("stuck"), other))):
+            await other.listening.wait()
+        assert other.closed
+
+
+class TestHealth:
+    @pytest.mark.parametrize(
+        ("text", "address"),
+        [
+            ("127.0.0.1:18789", ("127.0.0.1", 18789)),
+            ("[::1]:1", ("::1", 1)),
+            ("localhost:0", ("127.0.0.1", 0)),
+            ("127.8.9.1:80", ("127.8.9.1", 80)),
+        ],
+    )
+    def test_loopback_is_where_health_is_served(self, text: str, address: tuple[str, int]) -> None:
+        assert loopback_address(text) == address
+
+    @pytest.mark.parametrize(
+        "text", ["0.0.0.0:80", "192.168.1.2:80", "[::]:80", "example.com:80", ":80", "80", "127.0.0.1:", "127.0.0.1:x"]
+    )
+    def test_any_other_address_is_refused_with_the_setting(self, text: str) -> None:
+        with pytest.raises(ConfigError, match=r"^gateway\.listen: "):
+            loopback_address(text)
+
+    async def test_a_taken_port_is_told_with_the_setting(self) -> None:
+        with socket.create_server(("127.0.0.1", 0)) as taken:
+            listen = f"127.0.0.1:{taken.getsockname()[1]}"
+            with pytest.raises(ConfigError, match=r"gateway\.listen: .* cannot be listened on"):
+                async with running(FakeApp((FakePlatform(),)), listen=listen):
+                    pass
+
+    async def test_ready_means_every_platform_connected_and_the_database_answering(
+        self, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        class Inbox(FakeInbox):
+            broken = False
+
+            async def get_mark(self, platform: str, account: str) -> str | None:
+                if self.broken:
+                    raise StorageError("storage", "The database is locked.")
+                return None
+
+        one, two, inbox = FakePlatform("one"), FakePlatform("two"), Inbox()
+        caplog.set_level(logging.INFO, "bot.run")
+        async with running(FakeApp((one, two), inbox=inbox), listen="127.0.0.1:0") as operation:
+            await one.listening.wait()
+            await two.listening.wait()
+            address = ("127.0.0.1", int(caplog.messages[0].rsplit(":", 1)[1].removesuffix("/readyz.")))
+            states = {"one (default)": "connected", "two (default)": "connected"}
+            assert await get(address, "/readyz") == (200, {"status": "ready", "reasons": [], "platforms": states})
+            two.on_state("disconnected: no route")
+            inbox.broken = True
+            status, body = await get(address, "/readyz?verbose=1")
+            assert status == 503
+            assert body["reasons"] == ["two (default): disconnected: no route", "database: The database is locked."]
+            assert await get(address, "/healthz") == (200, {"status": "ok"})
+            assert not operation.stop.is_set()
+
+    async def test_an_unresolved_secret_is_named_and_not_ready(self, caplog: pytest.LogCaptureFixture) -> None:
+        platform = FakePlatform()
+        app = FakeApp((platform,))
+        ref = SecretRef("env", "default", "NOT_SET")
+        work = AuthProfile(
+            id="acme:work", provider="acme", kind=CredentialKind.API_KEY, ref=ref, ref_error="is not set"
+        )
+        app.profiles.put(work)
+        caplog.set_level(logging.INFO, "bot.run")
+        async with running(app, listen="127.0.0.1:0"):
+            await platform.listening.wait()
+            address = ("127.0.0.1", int(caplog.messages[0].rsplit(":", 1)[1].removesuffix("/readyz.")))
+            status, body = await get(address, "/readyz")
+            assert (status, body["reasons"]) == (503, ["secret of acme:work: not resolved"])
+            app.profiles.put(replace(work, secret=Secret("sk-now-it-is-there")))
+            assert (await get(address, "/readyz"))[0] == 200
+
+    async def test_nothing_but_get_and_its_two_pages_is_offered(self, caplog: pytest.LogCaptureFixture) -> None:
+        platform = FakePlatform()
+        caplog.set_level(logging.INFO, "bot.run")
+        async with running(FakeApp((platform,)), listen="127.0.0.1:0"):
+            await platform.listening.wait()
+            address = ("127.0.0.1", int(caplog.messages[0].rsplit(":", 1)[1].removesuffix("/readyz.")))
+            assert (await get(address, "/metrics"))[0] == 404
+            status, headers, _ = await request(address, "POST /healthz HTTP/1.1\r\nContent-Length: 2\r\n\r\nhi")
+            assert (status, headers["allow"]) == (405, "get")
+            for nonsense in (b"\r\n\r\n", b"\x16\x03\x01\x00\n\n", b"GET " + b"x" * 100_000):
+                _, writer = await asyncio.open_connection(*address)
+                writer.write(nonsense)
+                writer.close()
+            assert (await get(address, "/healthz"))[0] == 200
+
+
+class TestInstance:
+    def test_a_second_gateway_is_refused_with_the_first_ones_pid(self, state_dir: Path) -> None:
+        with (
+            only_instance(state_dir),
+            pytest.raises(StoreError, match=rf"pid {os.getpid()}\) already serves") as caught,
+            only_instance(state_dir),
+        ):
+            pass
+        assert caught.value.code == "gateway_running"
+        with only_instance(state_dir):
+            assert (state_dir / "gateway.lock").stat().st_mode & 0o777 == 0o600
+
+    def test_a_state_directory_that_cannot_be_written_is_told(self, tmp_path: Path) -> None:
+        with pytest.raises(StoreError, match=r"gateway\.lock cannot be written"), only_instance(tmp_path / "none"):
+            pass
+
+    @pytest.mark.parametrize("prefix", ["", "@"])
+    def test_the_service_manager_hears_of_the_state(self, prefix: str, tmp_path: Path) -> None:
+        name = f"{prefix}{tmp_path}/notify" if not prefix else f"@remoteclaw-test-{os.getpid()}"
+        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager:
+            manager.settimeout(PATIENCE)
+            manager.bind(f"\0{name[1:]}" if prefix else name)
+            tell_service_manager("READY=1", {"NOTIFY_SOCKET": name})
+            assert manager.recv(100) == b"READY=1"
+
+    def test_without_a_service_manager_nobody_is_told(self, tmp_path: Path) -> None:
+        tell_service_manager("READY=1", {})
+        tell_service_manager("READY=1", {"NOTIFY_SOCKET": f"{tmp_path}/gone"})
+        tell_service_manager("READY=1", {"NOTIFY_SOCKET": "vsock:2:1"})
+
+
+class TestProcess:
+    """The real thing in a process of its own: its database, its lock, its signals."""
+
+    @pytest.fixture(autouse=True)
+    def _installation(self, state_dir: Path) -> None:
+        config = """
+            [models.providers.acme]
+            base_url = "http://127.0.0.1:9/v1"
+            api = "openai-completions"
+            models = ["small"]
+            auth = "none"
+            [agents.defaults]
+            model = "acme/small"
+            [access]
+            owners = ["telegram:1"]
+        """
+        (state_dir / "config.toml").write_text(config)
+
+    def start(self, *command: str) -> subprocess.Popen[str]:
+        environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+        streams = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+        return subprocess.Popen([sys.executable, "-m", *command], env=environment, **streams)  # type: ignore[call-overload, no-any-return]
+
+    def gateway(self, *texts: str) -> subprocess.Popen[str]:
+        return self.start("tests.fakes.gateway_process", *texts)
+
+    def test_sigterm_lets_a_running_answer_end_and_exits_with_0(self) -> None:
+        with self.gateway("please hold") as process:
+            assert process.stdout
+            assert process.stdout.readline() == "asked\n"
+            process.send_signal(signal.SIGTERM)
+            assert process.stdout.readline() == "delivered answer to please hold\n"
+            assert process.wait(PATIENCE) == 0
+
+    def test_a_second_signal_stops_at_once_and_the_next_start_answers(self) -> None:
+        with self.gateway("hold on, never mind") as process:
+            assert process.stdout
+            assert process.stderr
+            assert process.stdout.readline() == "asked\n"
+            process.send_signal(signal.SIGTERM)
+            while "Stopping" not in process.stderr.readline():
+                pass
+            process.send_signal(signal.SIGTERM)
+            assert process.wait(PATIENCE) == 130
+            assert "Traceback" not in process.stderr.read()
+        with self.gateway() as process:
+            assert process.stdout
+            assert process.stdout.readline() == "asked\n"
+            process.send_signal(signal.SIGKILL)
+            process.wait(PATIENCE)
+
+    def test_ctrl_c_exits_with_130(self) -> None:
+        with self.gateway("hi") as process:
+            assert process.stdout
+            assert [process.stdout.readline() for _ in range(2)] == ["asked\n", "delivered answer to hi\n"]
+            process.send_signal(signal.SIGINT)
+            assert process.wait(PATIENCE) == 130
+
+    def test_a_second_gateway_on_the_same_state_is_refused(self) -> None:
+        with self.gateway("hi") as first:
+            assert first.stdout
+            assert first.stdout.readline() == "asked\n"
+            with self.start("bot", "gateway") as second:
+                _, told = second.communicate(timeout=PATIENCE)
+            assert second.returncode == 1
+            assert told.startswith(f"remoteclaw: A gateway (pid {first.pid}) already serves ")
+            assert len(told.splitlines()) == 1
+            first.send_signal(signal.SIGTERM)
+            assert first.wait(PATIENCE) == 0
+
+    def test_without_an_enabled_platform_it_says_what_to_set(self) -> None:
+        with self.start("bot", "gateway") as process:
+            _, told = process.communicate(timeout=PATIENCE)
+        assert process.returncode == 1
+        assert "channels: no chat platform is enabled." in told
+        assert len(told.splitlines()) == 1

@@ -1,0 +1,80 @@
+"""A chat platform in memory: a test speaks on it and reads what was delivered."""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+
+from core.messages import Event, Inbound, Ingress, Place, Reply, Sender
+from core.ports import InboxItem, Update
+from core.sessions.key import chat_key
+
+Accept = Callable[[Sequence[Update]], Awaitable[None]]
+
+
+class FakePlatform:
+    """`bot.run.ServedPlatform`. `fails` ends `run` as soon as `fail` is set; without one it returns by itself."""
+
+    def __init__(self, name: str = "fake", *, fails: Exception | None = None, journal: list[str] | None = None) -> None:
+        self.name = name
+        self.account = "default"
+        self.delivered: list[str] = []
+        self.listening = asyncio.Event()
+        self.deaf = asyncio.Event()
+        self.fail = asyncio.Event()
+        self.closed = False
+        self.on_state: Callable[[str], None] = lambda state: None
+        self._fails = fails
+        self._journal = journal if journal is not None else []
+        self._accept: Accept | None = None
+        self._said = 0
+        self._answered = asyncio.Condition()
+
+    async def run(self, accept: Accept, on_state: Callable[[str], None]) -> None:
+        self._accept, self.on_state = accept, on_state
+        on_state("connected")
+        self.listening.set()
+        try:
+            await self.fail.wait()
+        finally:
+            self._journal.append(f"{self.name} no longer listens")
+            self.deaf.set()
+        if self._fails is not None:
+            raise self._fails
+
+    async def say(self, text: str) -> None:
+        """An update arrives. Returns when it is accepted."""
+        await self.listening.wait()
+        assert self._accept is not None
+        self._said += 1
+        await self._accept([self.update(str(self._said), text)])
+
+    def update(self, key: str, text: str) -> Update:
+        return Update(platform=self.name, account=self.account, key=key, lane="room", payload={"text": text})
+
+    def read(self, update: Update) -> Inbound | None:
+        return Inbound(
+            ingress=Ingress.MESSAGE,
+            sender=Sender(self.name, "1"),
+            session=chat_key("main", self.name, self.account, "group", "room"),
+            place=Place(direct=False),
+            text=str(update.payload["text"]),
+            mentioned=True,
+        )
+
+    async def deliver(self, item: InboxItem, inbound: Inbound, events: AsyncIterator[Event]) -> None:
+        assert not self.closed
+        async for event in events:
+            if isinstance(event, Reply):
+                self._journal.append(f"{self.name} delivers")
+                async with self._answered:
+                    self.delivered.append(event.text)
+                    self._answered.notify_all()
+
+    async def has_delivered(self, count: int) -> list[str]:
+        """What was delivered, once it is that much."""
+        async with self._answered:
+            await self._answered.wait_for(lambda: len(self.delivered) >= count)
+        return self.delivered
+
+    async def close(self) -> None:
+        self._journal.append(f"{self.name} closed")
+        self.closed = True
