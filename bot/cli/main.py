@@ -78,19 +78,20 @@ def _run(arguments: list[str]) -> int:
     prepare_streams()
     module = cast(_Noun, import_module(NOUNS[noun][0]))
     args = _parser(noun, module).parse_args(arguments)
-    _prepare()
+    _prepare(own_installation=noun != "demo")
     return module.run(args)
 
 
-def _prepare() -> None:
-    """The environment and the log, before a command begins."""
+def _prepare(own_installation: bool) -> None:
+    """The environment and the log, before a command begins. The demo is an installation of its own: nothing here is its."""
     from bot.dotenv import apply_dotenv
     from bot.log import install_hooks, set_up_logging
     from bot.paths import Paths
 
     set_up_logging()
     install_hooks()
-    apply_dotenv(Paths.of(os.environ).dotenv, os.environ)
+    if own_installation:
+        apply_dotenv(Paths.of(os.environ).dotenv, os.environ)
 
 
 def _parser(noun: str | None, module: _Noun | None = None) -> argparse.ArgumentParser:

@@ -1,0 +1,160 @@
+"""HttpProviderClient: every API kind over one HTTP client; and the one place where a secret is revealed."""
+
+import asyncio
+import json
+import logging
+import re
+import string
+from collections.abc import AsyncGenerator, Iterator, Mapping
+from contextlib import aclosing
+from dataclasses import replace
+
+import httpx
+
+from adapters.providers.anthropic_messages import AnthropicMessages
+from adapters.providers.endpoint import origin
+from adapters.providers.error_body import RefusedInBody, refusal
+from adapters.providers.guarded_body import GuardedBody
+from adapters.providers.http_client import Call, HttpClient
+from adapters.providers.openai_completions import OpenAICompletions
+from adapters.providers.redaction import Redactor
+from adapters.providers.wire import WireFormat
+from core.auth.profiles import CredentialKind
+from core.chat.completion import Completed, CompletionRequest, TextDelta
+from core.clock import Clock
+from core.errors import Failure, FailureReason, ProviderError
+
+_WIRES: Mapping[str, WireFormat] = {
+    "openai-completions": OpenAICompletions(),
+    "anthropic-messages": AnthropicMessages(),
+}
+API_KINDS = tuple(_WIRES)
+
+_USAGE_SECONDS = 5.0
+"""How long a finished answer waits for its token counts and the end of its stream."""
+_END_SECONDS = 0.25
+"""How long a closed stream waits for the connection to come free for the next call."""
+_HEADER_CHARACTERS = frozenset(string.ascii_letters + string.digits + string.punctuation)
+
+_SECRET_HEADER = re.compile(r"auth|key|token|secret|cookie|password", re.IGNORECASE)
+
+_log = logging.getLogger(__name__)
+
+
+class HttpProviderClient:
+    """A ProviderClient over HTTP. Close the iterator (`contextlib.aclosing`) to end a call early; cancelling does so too."""
+
+    def __init__(self, clock: Clock, transport: httpx.AsyncBaseTransport | None = None) -> None:
+        self._clock = clock
+        self._http = HttpClient(clock, transport)
+
+    async def complete(self, request: CompletionRequest) -> AsyncGenerator[TextDelta | Completed, None]:
+        """See core.chat.ports. The error is made anew here: one that comes from below has frames that hold the credential."""
+        cancelled: asyncio.CancelledError | None = None
+        failure = Failure(reason=FailureReason.UNKNOWN)
+        try:
+            async with aclosing(self._attempt(request)) as pieces:
+                async for piece in pieces:
+                    yield piece
+            return
+        except ProviderError as error:
+            failure = error.failure
+        except asyncio.CancelledError as error:
+            cancelled = error.with_traceback(None)
+        except Exception as error:
+            failure = Failure(reason=FailureReason.UNKNOWN, detail=_unexpected(error))
+        if cancelled is not None:
+            cancelled.__context__ = None
+            raise cancelled
+        failure = replace(failure, detail=Redactor(_secrets(request)).clean(failure.detail))
+        raise ProviderError(failure)
+
+    async def _attempt(self, request: CompletionRequest) -> AsyncGenerator[TextDelta | Completed, None]:
+        wire = _WIRES.get(request.endpoint.api)
+        if wire is None:
+            known = ", ".join(API_KINDS)
+            raise _refused(
+                FailureReason.FORMAT, f'No wire format for the API kind "{request.endpoint.api}"; known: {known}.'
+            )
+        call = _call(wire, request)
+        try:
+            async with self._http.open(call) as body:
+                if request.stream and body.is_event_stream:
+                    async with aclosing(_read_stream(wire, body)) as pieces:
+                        async for piece in pieces:
+                            yield piece
+                else:
+                    yield wire.read_answer(await body.read_json())
+        except RefusedInBody as refused:
+            raise refusal(None, {}, refused.body, self._clock.now(), origin(call.url)) from None
+
+    async def close(self) -> None:
+        """Close every connection."""
+        await self._http.close()
+
+
+async def _read_stream(wire: WireFormat, body: GuardedBody) -> AsyncGenerator[TextDelta | Completed, None]:
+    reader = wire.stream_reader()
+    try:
+        async for event in body.events():
+            if text := reader.feed(event.event, event.data):
+                yield TextDelta(text)
+            if reader.is_closed:
+                body.end_within(_END_SECONDS)
+            elif reader.has_finished:
+                body.end_within(_USAGE_SECONDS)
+    except ProviderError:
+        if not reader.has_finished:
+            raise
+    yield reader.completed()
+
+
+def _call(wire: WireFormat, request: CompletionRequest) -> Call:
+    """What goes over the wire. The profile's credential wins over a header of the same name in the config."""
+    url = wire.url(request.endpoint.base_url)
+    headers = {
+        "content-type": "application/json",
+        "accept": "text/event-stream" if request.stream else "application/json",
+    }
+    headers |= wire.headers()
+    headers |= {name.lower(): value for name, value in request.endpoint.headers}
+    headers |= _credential(wire, request)
+    body = json.dumps(wire.payload(request, url), ensure_ascii=False).encode("utf-8", "replace")
+    return Call(url=url, headers=headers, body=body, timeouts=request.timeouts)
+
+
+def _credential(wire: WireFormat, request: CompletionRequest) -> dict[str, str]:
+    profile = request.profile
+    if profile is None or profile.kind is CredentialKind.NONE:
+        return {}
+    if not profile.secret:
+        raise _refused(FailureReason.AUTH, f"The credential {profile.id} holds no secret. Enter it again.")
+    secret = profile.secret.reveal().strip()
+    if not _HEADER_CHARACTERS.issuperset(secret):
+        raise _refused(
+            FailureReason.AUTH,
+            f"The credential {profile.id} holds a blank or a character that no header can carry. Enter it again.",
+        )
+    return wire.credential(profile.kind, secret)
+
+
+def _secrets(request: CompletionRequest) -> Iterator[str]:
+    if request.profile is not None and request.profile.secret is not None:
+        yield request.profile.secret.reveal().strip()
+    for name, value in request.endpoint.headers:
+        if _SECRET_HEADER.search(name) and value.strip():
+            yield value.split()[-1]  # without a scheme such as Bearer
+
+
+def _refused(reason: FailureReason, detail: str) -> ProviderError:
+    return ProviderError(Failure(reason=reason, detail=detail))
+
+
+def _unexpected(error: Exception) -> str:
+    """A fault of our own. Only its kind and place are told: its message and frames may hold the credential."""
+    place = error.__traceback__
+    while place is not None and place.tb_next is not None:
+        place = place.tb_next
+    where = f"{place.tb_frame.f_code.co_filename}:{place.tb_lineno}" if place else "?"
+    _log.error("provider call failed with %s at %s", type(error).__name__, where)
+    return f"The call failed inside RemoteClaw ({type(error).__name__})."

@@ -1,0 +1,72 @@
+"""Builders for calls to a ProviderServer: only what a test is about is spelled out."""
+
+from collections.abc import AsyncIterator
+from datetime import timedelta
+
+from adapters.providers.registry import HttpProviderClient
+from core.auth.profiles import AuthProfile, CredentialKind
+from core.auth.secret import Secret
+from core.chat.completion import Completed, CompletionRequest, Endpoint, TextDelta, Timeouts
+from core.errors import Failure, ProviderError
+from core.sessions.history import Message, Role
+from tests.fakes.provider_server import ProviderServer
+
+OPENAI = "openai-completions"
+ANTHROPIC = "anthropic-messages"
+KEY = "demo-7f3a9c51e8b24d06"
+
+
+def make_request(
+    server: ProviderServer | str,
+    api: str = OPENAI,
+    *,
+    key: str = KEY,
+    kind: CredentialKind = CredentialKind.API_KEY,
+    profile: AuthProfile | None = None,
+    messages: tuple[Message, ...] = (Message(Role.USER, "hello"),),
+    stream: bool = True,
+    model: str = "small",
+    max_tokens: int | None = None,
+    headers: tuple[tuple[str, str], ...] = (),
+    first_byte: float = 5.0,
+    silence: float = 5.0,
+) -> CompletionRequest:
+    if isinstance(server, ProviderServer):
+        server = server.openai_url if api == OPENAI else server.base_url
+    return CompletionRequest(
+        endpoint=Endpoint(provider="acme", base_url=server, api=api, headers=headers),
+        model=model,
+        messages=messages,
+        profile=profile or AuthProfile(id="acme:work", provider="acme", kind=kind, secret=Secret(key)),
+        stream=stream,
+        max_tokens=max_tokens,
+        timeouts=Timeouts(first_byte=timedelta(seconds=first_byte), silence=timedelta(seconds=silence)),
+    )
+
+
+async def ask(client: HttpProviderClient, request: CompletionRequest) -> tuple[list[str], Completed]:
+    """The pieces and the whole of one answer."""
+    pieces = [piece async for piece in client.complete(request)]
+    done = pieces.pop()
+    assert isinstance(done, Completed)
+    return [piece.text for piece in pieces if isinstance(piece, TextDelta)], done
+
+
+async def failing(client: HttpProviderClient, request: CompletionRequest) -> Failure:
+    """How the call failed; the test fails if it did not."""
+    return (await provider_error(client, request)).failure
+
+
+async def provider_error(client: HttpProviderClient, request: CompletionRequest) -> ProviderError:
+    """The error that the call raised; the test fails if there was none."""
+    try:
+        await ask(client, request)
+    except ProviderError as error:
+        return error
+    raise AssertionError("the call succeeded")
+
+
+async def first_piece(pieces: AsyncIterator[TextDelta | Completed]) -> str:
+    piece = await anext(pieces)
+    assert isinstance(piece, TextDelta)
+    return piece.text
