@@ -1,6 +1,5 @@
 """The Clock of a running process."""
 
-import asyncio
 from datetime import UTC, datetime
 
 
@@ -13,4 +12,6 @@ class SystemClock:
 
     async def sleep(self, seconds: float) -> None:
         """Wait that long; not at all for zero or less."""
+        import asyncio  # a tenth of the start of `models status`, which only asks what time it is
+
         await asyncio.sleep(seconds)
