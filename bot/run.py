@@ -165,7 +165,7 @@ class _Service:
     def _on_state(self, state: str) -> None:
         if state != self.state:
             self.state = state
-            log.info("%s: %s", self.name, state)
+            log.log(logging.WARNING if state.startswith("disconnected") else logging.INFO, "%s: %s", self.name, state)
 
 
 async def _readiness(app: ServedApp, services: Sequence[_Service], stop: asyncio.Event) -> Readiness:

@@ -1,0 +1,137 @@
+"""Delivering one answer: the gateway's events become messages, in order, each shown in full in the end."""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Iterator
+
+from telegram import Bot
+from telegram.error import InvalidToken
+
+from adapters.telegram.board import Board
+from adapters.telegram.inbound import Address
+from adapters.telegram.keyboard import keyboard
+from adapters.telegram.live import Live
+from adapters.telegram.notes import Notes
+from adapters.telegram.query import QueryAnswer
+from adapters.telegram.render import markdown, render
+from adapters.telegram.transport import token_refused
+from adapters.telegram.writer import Writer
+from core.clock import Clock
+from core.messages import Delta, Event, Reply, ReplyKind, TurnReport, Working
+
+TYPING_EVERY = 4.0
+
+
+class Delivery:
+    """One answer on its way. `run` is all there is to call, once.
+
+    A chat that is out of reach swallows the answer. A revoked token raises ConfigError when all events were taken in: the
+    answer stays undelivered, and a start with a good token delivers it.
+    """
+
+    def __init__(self, bot: Bot, to: Address, notes: Notes, clock: Clock) -> None:
+        self._clock = clock
+        self._notes = notes
+        self._writer = Writer(bot, to, clock)
+        self._query = QueryAnswer(bot, to.query, clock)
+        self._pressed = to.pressed
+        self._typing: asyncio.Task[None] | None = None
+        self._growing: tuple[Board, Live] | None = None
+        self._refused: InvalidToken | None = None
+
+    async def run(self, events: AsyncIterator[Event]) -> None:
+        """Show every event; returns when Telegram has accepted the whole answer."""
+        try:
+            try:
+                async for event in events:
+                    with self._refusals():
+                        await self._show(event)
+            except Exception:
+                with self._refusals():
+                    await self._end()
+                raise
+            with self._refusals():
+                await self._end()
+        finally:
+            await self._abandon()
+        if self._refused is not None:
+            raise token_refused(self._refused) from self._refused
+
+    @contextlib.contextmanager
+    def _refusals(self) -> Iterator[None]:
+        """Keep a refusal of the token for the end: the events are taken in first."""
+        try:
+            yield
+        except InvalidToken as error:
+            self._refused = error
+
+    async def _show(self, event: Event) -> None:
+        if self._refused is not None:
+            return
+        match event:
+            case Reply():
+                await self._reply(event)
+            case Delta(text):
+                self._query.dismiss()
+                self._stop_typing()
+                self._grow(text)
+            case Working():
+                self._query.dismiss()
+                if self._typing is None:
+                    self._typing = asyncio.create_task(self._keep_typing(), name="telegram: typing")
+            case TurnReport():
+                pass
+
+    async def _reply(self, reply: Reply) -> None:
+        if reply.private and not reply.buttons and await self._query.alert(reply.text):
+            return
+        self._query.dismiss()
+        if reply.kind in (ReplyKind.TEXT, ReplyKind.ERROR):
+            self._stop_typing()
+        if reply.kind is ReplyKind.TEXT and self._growing is not None:
+            (board, live), self._growing = self._growing, None
+            await live.settle()
+        else:
+            if reply.kind is ReplyKind.ERROR:
+                await self._close_growing()
+            board = Board(self._writer, self._notes, self._notes.next_slot(reply.kind))
+        if reply.replaces and self._pressed is not None:
+            board.take_over(self._pressed)
+            self._pressed = None
+        await board.finish(render(reply), keyboard(reply))
+
+    def _grow(self, text: str) -> None:
+        if self._growing is None:
+            board = Board(self._writer, self._notes, self._notes.next_slot(ReplyKind.TEXT))
+            self._growing = board, Live(board, self._clock)
+        self._growing[1].add(text)
+
+    async def _close_growing(self) -> None:
+        """The answer broke off: what came of it stays, in its final form."""
+        if self._growing is not None:
+            (board, live), self._growing = self._growing, None
+            await live.settle()
+            await board.finish(markdown(live.text), None)
+
+    async def _keep_typing(self) -> None:
+        while True:
+            await self._writer.typing()
+            await self._clock.sleep(TYPING_EVERY)
+
+    def _stop_typing(self) -> None:
+        if self._typing is not None:
+            self._typing.cancel()
+
+    async def _end(self) -> None:
+        self._stop_typing()
+        await self._close_growing()
+        await self._query.close()
+
+    async def _abandon(self) -> None:
+        """Leave no task behind, whatever ended the delivery."""
+        self._stop_typing()
+        if self._typing is not None:
+            await asyncio.gather(self._typing, return_exceptions=True)
+        if self._growing is not None:
+            await self._growing[1].abandon()
+        await self._query.abandon()

@@ -1,0 +1,120 @@
+"""Reading updates: Telegram forgets an update once a later offset is asked for, so that is done after its commit only.
+
+The library's own updater asks first and handles later, and loses what it holds when the process is killed.
+"""
+
+import logging
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import Any, NoReturn
+
+from telegram import Bot, BotCommand
+from telegram.error import BadRequest, Conflict, InvalidToken, TelegramError
+
+from adapters.telegram.inbound import IDENTITY, PLATFORM, Scope, lane
+from adapters.telegram.patience import full_jitter
+from adapters.telegram.transport import Flooded, token_refused
+from core.clock import Clock
+from core.errors import StorageError
+from core.ports import Update
+
+_log = logging.getLogger(__name__)
+POLL_SECONDS = 30
+_SLACK = 10
+_WANTED = ["message", "callback_query"]
+_RIVAL = (
+    "another process polls Telegram with the same token; Telegram serves only one. "
+    "Stop the other one, or give this gateway a bot of its own"
+)
+
+Accept = Callable[[Sequence[Update]], Awaitable[None]]
+OnState = Callable[[str], None]
+
+
+class PollingBot(Bot):
+    """The library's bot, with updates as Telegram sent them: one that it cannot read must not hold up the others."""
+
+    async def fetch(self, offset: int | None, wait: int) -> list[Any]:
+        """The updates from `offset` on, after at most `wait` seconds; asking forgets all before it."""
+        asked = {"offset": offset, "timeout": wait, "allowed_updates": _WANTED}
+        answer = await self._post("getUpdates", asked, read_timeout=wait + _SLACK)
+        return answer if isinstance(answer, list) else []
+
+
+class Poller:
+    """Connects, polls, and connects again for as long as it runs."""
+
+    def __init__(self, bot: PollingBot, scope: Scope, clock: Clock, commands: Sequence[tuple[str, str]]) -> None:
+        self._bot = bot
+        self._scope = scope
+        self._clock = clock
+        self._menu: Sequence[tuple[str, str]] | None = commands
+        self._offset: int | None = None
+        self._failures = 0
+        self._state = ""
+
+    async def run(self, accept: Accept, on_state: OnState) -> NoReturn:
+        """Hand batches to `accept` for ever; it returns when they are stored. Raises ConfigError if the token is refused."""
+        while True:
+            wait = None
+            try:
+                await self._connect_and_poll(accept, on_state)
+            except InvalidToken as error:
+                self._report("disconnected: the bot token is refused", on_state)
+                raise token_refused(error) from error
+            except Conflict as error:
+                reason = _RIVAL if "getupdates request" in error.message.lower() else error.message
+            except Flooded as error:
+                reason, wait = error.message, error.seconds
+            except TelegramError as error:
+                reason = error.message
+            except StorageError as error:
+                reason = f"updates could not be stored: {error}"
+            self._report(f"disconnected: {reason}", on_state)
+            await self._clock.sleep(full_jitter(self._failures) if wait is None else wait)
+            self._failures += 1
+
+    async def _connect_and_poll(self, accept: Accept, on_state: OnState) -> NoReturn:
+        identity = await self._connect()
+        # The first question does not wait: its answer tells that polling works.
+        wait = 0
+        while True:
+            batch = [raw for raw in await self._bot.fetch(self._offset, wait) if _number(raw) is not None]
+            self._failures, wait = 0, POLL_SECONDS
+            self._report("connected", on_state)
+            if batch:
+                await accept([self._update(raw, identity) for raw in batch])
+                self._offset = max(_number(raw) or 0 for raw in batch) + 1
+
+    async def _connect(self) -> Mapping[str, Any]:
+        me = await self._bot.get_me()
+        await self._bot.delete_webhook()
+        if self._menu is not None:
+            await self._set_menu(self._menu)
+            self._menu = None
+        return {"id": me.id, "username": me.username}
+
+    async def _set_menu(self, commands: Sequence[tuple[str, str]]) -> None:
+        try:
+            await self._bot.set_my_commands([BotCommand(name, summary[:256]) for name, summary in commands])
+        except BadRequest as error:
+            _log.warning("Telegram refused the command menu; commands work all the same: %s", error.message)
+
+    def _update(self, raw: Mapping[str, Any], identity: Mapping[str, Any]) -> Update:
+        return Update(
+            platform=PLATFORM,
+            account=self._scope.account,
+            key=str(raw["update_id"]),
+            lane=lane(raw, self._scope),
+            payload={**raw, IDENTITY: identity},
+        )
+
+    def _report(self, state: str, on_state: OnState) -> None:
+        """Tell a change of state, which the process logs; the same one again is no news."""
+        if state != self._state:
+            self._state = state
+            on_state(state)
+
+
+def _number(raw: Any) -> int | None:
+    number = raw.get("update_id") if isinstance(raw, Mapping) else None
+    return number if isinstance(number, int) and not isinstance(number, bool) else None

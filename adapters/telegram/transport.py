@@ -1,0 +1,169 @@
+"""The way to the Bot API: one HTTP client that keeps the token to itself and says what a failure means.
+
+The library above it never learns the token: it builds its URLs with PLACEHOLDER, and the true one is put in here, where the
+request is made. So no `repr`, log line or traceback of the library can show it. httpx logs whole URLs at INFO; its logger
+gets a filter that takes the token out by value.
+
+TelegramError (the library's)
+  BadRequest, Forbidden, Conflict, InvalidToken   Telegram's own refusals, as the library names them
+  Flooded        429: nothing was done, come back after `seconds`
+  Unreachable    nothing was done: no connection, or Telegram is out of order (5xx). Safe to repeat
+  Unconfirmed    the request went out and its answer was lost: it may have been carried out
+"""
+
+import json
+import logging
+import re
+from typing import Any
+
+import httpx
+from telegram.error import TelegramError
+from telegram.request import HTTPXRequest, RequestData
+
+from core.auth.secret import Secret
+from core.errors import ConfigError
+
+PLACEHOLDER = "hidden"
+_TOKEN = re.compile(r"[A-Za-z0-9:_-]+")
+_NOT_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.ProxyError, httpx.UnsupportedProtocol)
+_FLOOD_FALLBACK = 5.0
+
+
+class Flooded(TelegramError):
+    """Telegram asks to wait `seconds` before the next request of this kind."""
+
+    def __init__(self, seconds: float) -> None:
+        super().__init__(f"Telegram asks to wait {seconds:g} s")
+        self.seconds = seconds
+
+
+class Unreachable(TelegramError):
+    """The request was not carried out; the same one may be made again."""
+
+
+class Unconfirmed(TelegramError):
+    """The request went out, its answer did not come back. Repeat it only if doing it twice does no harm."""
+
+
+class Endpoint:
+    """Where the Bot API is and by which token. Raises ConfigError, naming the setting, for values that cannot be meant."""
+
+    def __init__(self, api_base_url: str, token: Secret) -> None:
+        base = api_base_url.rstrip("/")
+        if not re.match(r"https?://[^/\s]+", base):
+            raise ConfigError(
+                "channels.telegram.api_base_url",
+                f"{api_base_url!r} is no http(s) URL.",
+                "Telegram's own is https://api.telegram.org.",
+            )
+        if not _TOKEN.fullmatch(token.reveal()):
+            raise ConfigError(
+                "channels.telegram.token",
+                "This is not a bot token (digits, a colon, then letters and digits).",
+                "Ask @BotFather for it: /mybots, the bot, API Token.",
+            )
+        self.base_url = f"{base}/bot"
+        self.base_file_url = f"{base}/file/bot"
+        self.token = token
+
+    def true_url(self, url: str) -> str:
+        """The URL that the library built, with the token in the place of its placeholder."""
+        for base in (self.base_url, self.base_file_url):
+            if url.startswith(f"{base}{PLACEHOLDER}/"):
+                return f"{base}{self.token.reveal()}{url.removeprefix(base + PLACEHOLDER)}"
+        raise Unreachable("a URL that is not the Bot API's was asked for")
+
+
+class TokenFilter(logging.Filter):
+    """Takes the token out of httpx's log lines. Levels are not enough: whoever debugs turns them up."""
+
+    def __init__(self, token: Secret) -> None:
+        super().__init__()
+        self._token = token
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Let every record pass, its text without the token."""
+        text = record.getMessage()
+        if self._token.reveal() in text:
+            record.msg, record.args = text.replace(self._token.reveal(), "***"), ()
+        return True
+
+
+class Transport(HTTPXRequest):
+    """The library's HTTP client with the token put in and the failures sorted. Timeouts are in seconds."""
+
+    __slots__ = ("_endpoint",)
+
+    def __init__(self, endpoint: Endpoint, *, connections: int, read_timeout: float) -> None:
+        super().__init__(
+            connection_pool_size=connections,
+            read_timeout=read_timeout,
+            write_timeout=20,
+            connect_timeout=10,
+            pool_timeout=30,
+        )
+        self._endpoint = endpoint
+
+    async def do_request(
+        self, url: str, method: str, request_data: RequestData | None = None, *args: Any, **kwargs: Any
+    ) -> tuple[int, bytes]:
+        """Make the request. Raises Flooded, Unreachable or Unconfirmed; every other answer is handed up as it came."""
+        failure: TelegramError
+        try:
+            code, payload = await super().do_request(
+                self._endpoint.true_url(url), method, request_data, *args, **kwargs
+            )
+        except Exception as error:
+            failure = _transport_failure(error)
+        else:
+            verdict = _answer_failure(code, payload)
+            if verdict is None:
+                return code, payload
+            failure = verdict
+        # Raised outside the handler: httpx's exceptions carry the request with its URL, and must not hang on ours.
+        raise failure
+
+
+def token_refused(error: TelegramError) -> ConfigError:
+    """What the operator has to know when Telegram does not accept the token (any more). `error` is Telegram's sentence."""
+    return ConfigError(
+        "channels.telegram.token",
+        f"Telegram does not accept this bot token ({error.message}); it was revoked or mistyped.",
+        "Ask @BotFather for the present one (/mybots, the bot, API Token), set it and start the gateway again. "
+        "With a server of your own, check channels.telegram.api_base_url too.",
+    )
+
+
+def quiet_libraries() -> None:
+    """Keep the libraries' chatter out of the log: httpx's URLs, and message texts, which the bot library logs at DEBUG."""
+    for name in ("httpx", "httpcore", "telegram"):
+        logging.getLogger(name).setLevel(logging.WARNING)
+
+
+def _transport_failure(error: Exception) -> TelegramError:
+    if isinstance(error, (Unreachable, Unconfirmed)):
+        return error
+    cause = error.__cause__ or error
+    name = type(cause).__name__
+    if isinstance(cause, _NOT_SENT):
+        return Unreachable(f"no connection to Telegram ({name})")
+    return Unconfirmed(f"no answer from Telegram ({name})")
+
+
+def _answer_failure(code: int, payload: bytes) -> TelegramError | None:
+    if code == 429:
+        return Flooded(_retry_after(payload))
+    if code == 504:
+        return Unconfirmed("Telegram's gateway timed out (504)")
+    if code >= 500:
+        return Unreachable(f"Telegram is out of order ({code})")
+    if code < 300 and b'"result"' not in payload:
+        return Unconfirmed("the answer is not one of the Bot API")
+    return None
+
+
+def _retry_after(payload: bytes) -> float:
+    try:
+        return max(0.0, float(json.loads(payload)["parameters"]["retry_after"]))
+    except (ValueError, KeyError, TypeError):
+        return _FLOOD_FALLBACK

@@ -1,0 +1,116 @@
+"""The counterpart itself, asked by a client library other than the one that the product uses."""
+
+import asyncio
+from collections.abc import AsyncIterator, Iterator
+from typing import Any
+
+import pytest
+
+from tests.fakes.telegram_server import TelegramServer
+
+
+@pytest.fixture
+def server() -> Iterator[TelegramServer]:
+    with TelegramServer() as running:
+        yield running
+
+
+@pytest.fixture
+async def bot(server: TelegramServer) -> AsyncIterator[Any]:
+    # Imported here: it takes a second that the collection of other tests need not pay.
+    from aiogram import Bot
+    from aiogram.client.session.aiohttp import AiohttpSession
+    from aiogram.client.telegram import TelegramAPIServer
+
+    session = AiohttpSession(api=TelegramAPIServer.from_base(server.url))
+    yield Bot(server.token or "", session=session)
+    await session.close()
+
+
+async def test_a_conversation_with_a_keyboard(server: TelegramServer, bot: Any) -> None:
+    from aiogram.types import InlineKeyboardButton, InlineKeyboardMarkup, MessageEntity, ReplyParameters
+
+    ada = server.person(1001)
+    chat = server.group(forum=True)
+    topic = chat.topic()
+    me = await bot.get_me()
+    waiting = asyncio.create_task(bot.get_updates(timeout=20))
+    await server.wait_for(lambda: server.called("getUpdates"))
+    ada.says(chat, "😀 /model@Our_Bot opus", topic=topic)
+    (update,) = await waiting
+    assert me.username == "Our_Bot"
+    assert (update.message.message_thread_id, update.message.is_topic_message) == (topic, True)
+    assert [e.extract_from(update.message.text) for e in update.message.entities] == ["/model@Our_Bot"]
+
+    keys = InlineKeyboardMarkup(inline_keyboard=[[InlineKeyboardButton(text="One", callback_data="t:1")]])
+    sent = await bot.send_message(
+        chat.id,
+        "😀 bold",
+        message_thread_id=topic,
+        entities=[MessageEntity(type="bold", offset=3, length=4)],
+        reply_markup=keys,
+        reply_parameters=ReplyParameters(message_id=update.message.message_id),
+    )
+    assert chat.answers[0].history[-1].formats == [("bold", "bold")]
+    assert chat.answers[0].reply_to is chat.messages[0]
+
+    press = ada.presses(chat.answers[0], "One")
+    (pressed,) = await bot.get_updates(offset=update.update_id + 1)
+    await bot.answer_callback_query(pressed.callback_query.id, text="Yes", show_alert=True)
+    await bot.edit_message_text("changed", chat_id=chat.id, message_id=sent.message_id)
+    assert (press.alert, pressed.callback_query.data) == ("Yes", "t:1")
+    assert [version.text for version in chat.answers[0].history] == ["😀 bold", "changed"]
+    again = await bot.get_updates()
+    assert [seen.update_id for seen in again] == [pressed.update_id], "unconfirmed updates come again"
+
+
+async def test_refusals_are_the_ones_that_a_client_knows(server: TelegramServer, bot: Any) -> None:
+    from aiogram import exceptions
+    from aiogram.types import InlineKeyboardButton, InlineKeyboardMarkup, MessageEntity
+
+    ada = server.person(1001)
+    chat = server.private(ada)
+    sent = await bot.send_message(chat.id, "hello")
+    keys = InlineKeyboardMarkup(inline_keyboard=[[InlineKeyboardButton(text="x", callback_data="t" * 65)]])
+    bad = [MessageEntity(type="bold", offset=4, length=5)]
+    refused: list[tuple[Any, str]] = [
+        (bot.send_message(chat.id, "😀" * 2049), "message is too long"),
+        (bot.send_message(chat.id, "  \n"), "text is empty"),
+        (bot.send_message(5, "x"), "chat not found"),
+        (bot.send_message(chat.id, "x", message_thread_id=9), "thread not found"),
+        (bot.send_message(chat.id, "hello", entities=bad), "can't parse entities"),
+        (bot.send_message(chat.id, "x", reply_markup=keys), "BUTTON_DATA_INVALID"),
+        (bot.edit_message_text("hello", chat_id=chat.id, message_id=sent.message_id), "message is not modified"),
+        (bot.edit_message_text("x", chat_id=chat.id, message_id=5), "message to edit not found"),
+        (bot.answer_callback_query("5"), "query is too old"),
+    ]
+    for call, words in refused:
+        with pytest.raises(exceptions.TelegramBadRequest, match=words):
+            await call
+    server.flood("sendMessage", 7)
+    with pytest.raises(exceptions.TelegramRetryAfter) as flood:
+        await bot.send_message(chat.id, "x")
+    assert flood.value.retry_after == 7
+    chat.refusal = "Forbidden: bot was blocked by the user"
+    with pytest.raises(exceptions.TelegramForbiddenError):
+        await bot.send_message(chat.id, "x")
+
+
+async def test_a_second_poll_ends_the_first_and_a_revoked_token_ends_both(server: TelegramServer, bot: Any) -> None:
+    from aiogram import exceptions
+
+    first = asyncio.create_task(bot.get_updates(timeout=20))
+    await server.wait_for(lambda: server.called("getUpdates"))
+    second = asyncio.create_task(bot.get_updates(timeout=20))
+    with pytest.raises(exceptions.TelegramConflictError, match="terminated by other getUpdates"):
+        await first
+    server.revoke()
+    with pytest.raises(exceptions.TelegramUnauthorizedError):
+        await second
+
+
+def test_a_test_without_an_event_loop_can_wait_too(server: TelegramServer) -> None:
+    with pytest.raises(TimeoutError):
+        server.wait(lambda: server.calls, within=0.01)
+    server.world.queue("message", {})
+    server.wait(lambda: server.world.updates)

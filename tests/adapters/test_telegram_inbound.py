@@ -1,0 +1,210 @@
+"""What updates mean. Pure: no server, no library."""
+
+from typing import Any
+
+import pytest
+
+from adapters.telegram.inbound import IDENTITY, Address, Scope, address, lane, read_update
+from core.messages import Inbound, Ingress
+
+SCOPE = Scope(agent="main", account="default", dm_scope="per-account-channel-peer")
+US = {"id": 777, "username": "Our_Bot"}
+ADA = {"id": 1001, "is_bot": False, "first_name": "Ada", "last_name": "L."}
+PRIVATE = {"id": 1001, "type": "private", "first_name": "Ada"}
+GROUP = {"id": -100200, "type": "supergroup", "title": "G"}
+
+
+def message(text: Any = "hello", chat: Any = GROUP, **fields: Any) -> dict[str, Any]:
+    """A stored update with a message."""
+    return {
+        "update_id": 1,
+        IDENTITY: US,
+        "message": {"message_id": 5, "date": 1, "chat": chat, "from": ADA, "text": text, **fields},
+    }
+
+
+def entity(kind: str, text: str, part: str, **fields: Any) -> dict[str, Any]:
+    """The entity over `part`, placed in UTF-16 code units."""
+    offset = len(text[: text.index(part)].encode("utf-16-le")) // 2
+    return {"type": kind, "offset": offset, "length": len(part.encode("utf-16-le")) // 2, **fields}
+
+
+def press(data: Any, chat: Any = GROUP, **fields: Any) -> dict[str, Any]:
+    """A stored update with a press on a message of the bot."""
+    shown = {"message_id": 9, "date": 1, "chat": chat, "from": {"id": 777, "is_bot": True, "first_name": "B"}, **fields}
+    query = {"id": "q1", "from": ADA, "message": shown, "chat_instance": "1", "data": data}
+    return {"update_id": 2, IDENTITY: US, "callback_query": query}
+
+
+def read(payload: dict[str, Any]) -> Inbound:
+    inbound = read_update(payload, SCOPE)
+    assert inbound is not None
+    return inbound
+
+
+@pytest.mark.parametrize(
+    ("text", "wanted", "mentioned"),
+    [
+        pytest.param(
+            "/model@our_bot opus@anthropic:work", "/model opus@anthropic:work", True, id="our name, arguments"
+        ),
+        pytest.param("/model@OUR_BOT", "/model", True, id="other case"),
+        pytest.param("/model opus", "/model opus", False, id="no name"),
+        pytest.param("/my-alias@our_bot x", "/my-alias x", True, id="a command that Telegram does not mark"),
+        pytest.param("/model@our_bot\nsecond line", "/model\nsecond line", True, id="line break after the name"),
+        pytest.param("/opus@anthropic:work", "/opus@anthropic:work", False, id="a profile is no bot name"),
+        pytest.param("see /model@other_bot", "see /model@other_bot", False, id="not at the start"),
+        pytest.param("  spaced  ", "spaced", False, id="blanks"),
+    ],
+)
+def test_our_name_is_cut_off_the_command(text: str, wanted: str, mentioned: bool) -> None:
+    inbound = read(message(text))
+    assert (inbound.text, inbound.mentioned) == (wanted, mentioned)
+
+
+@pytest.mark.parametrize(
+    ("text", "part", "wanted"),
+    [
+        pytest.param("@Our_Bot what is up", "@Our_Bot", "what is up", id="at the start"),
+        pytest.param("@our_bot, what", "@our_bot", "what", id="with a comma"),
+        pytest.param("@our_bot /model opus", "@our_bot", "/model opus", id="before a command"),
+        pytest.param("hey @our_bot", "@our_bot", "hey @our_bot", id="elsewhere it stays"),
+        pytest.param("😀👍🏽 hey @our_bot 😀", "@our_bot", "😀👍🏽 hey @our_bot 😀", id="after emoji"),
+    ],
+)
+def test_a_mention_anywhere_counts_and_is_removed_at_the_start(text: str, part: str, wanted: str) -> None:
+    inbound = read(message(text, entities=[entity("mention", text, part)]))
+    assert (inbound.text, inbound.mentioned) == (wanted, True)
+
+
+def test_a_mention_of_a_bot_without_user_name_is_told_by_its_id() -> None:
+    text = "😀 Botty hello"
+    mention = entity("text_mention", text, "Botty", user={"id": 777, "is_bot": True, "first_name": "Botty"})
+    assert read(message(text, entities=[mention])).mentioned
+
+
+@pytest.mark.parametrize(
+    ("text", "entities"),
+    [
+        pytest.param("@other_bot hi", [entity("mention", "@other_bot hi", "@other_bot")], id="somebody else"),
+        pytest.param("mail me@our_bot", [], id="not marked"),
+        pytest.param("hi", [{"type": "mention", "offset": 0, "length": 9000}], id="beyond the text"),
+        pytest.param("hi", [{"type": "mention", "offset": -1, "length": 1}], id="negative"),
+        pytest.param("hi", [{"type": "mention", "offset": "0", "length": None}], id="no numbers"),
+        pytest.param("hi", ["mention", None, 7], id="no entities at all"),
+        pytest.param("hi", {"type": "mention"}, id="no list"),
+        pytest.param("😀x", [{"type": "mention", "offset": 1, "length": 1}], id="inside a character"),
+    ],
+)
+def test_what_only_looks_like_a_mention_is_none(text: str, entities: Any) -> None:
+    inbound = read(message(text, entities=entities))
+    assert (inbound.text, inbound.mentioned) == (text, False)
+
+
+def test_a_reply_to_our_message_counts_as_a_mention_but_the_opening_of_a_topic_does_not() -> None:
+    ours = {"message_id": 1, "from": {"id": 777, "is_bot": True}}
+    assert read(message(reply_to_message=ours)).mentioned
+    assert not read(message(reply_to_message={**ours, "forum_topic_created": {"name": "T"}})).mentioned
+    assert not read(message(reply_to_message={"message_id": 1, "from": ADA})).mentioned
+
+
+@pytest.mark.parametrize(
+    ("chat", "fields", "key"),
+    [
+        pytest.param(PRIVATE, {}, "agent:main:telegram:default:direct:1001", id="private"),
+        pytest.param(GROUP, {}, "agent:main:telegram:default:group:-100200", id="supergroup"),
+        pytest.param({"id": -5, "type": "group"}, {}, "agent:main:telegram:default:group:-5", id="group"),
+        pytest.param(
+            GROUP,
+            {"message_thread_id": 42, "is_topic_message": True},
+            "agent:main:telegram:default:group:-100200:thread:42",
+            id="topic",
+        ),
+        pytest.param(GROUP, {"message_thread_id": 42}, "agent:main:telegram:default:group:-100200", id="reply thread"),
+    ],
+)
+def test_the_session_and_lane_of_a_message(chat: dict[str, Any], fields: dict[str, Any], key: str) -> None:
+    payload = message(chat=chat, **fields)
+    assert str(read(payload).session) == key
+    assert lane(payload, SCOPE) == key
+
+
+def test_who_spoke_and_where() -> None:
+    inbound = read(message(chat=PRIVATE))
+    assert (inbound.ingress, inbound.sender.key, inbound.sender.name) == (Ingress.MESSAGE, "telegram:1001", "Ada L.")
+    assert (inbound.place.direct, inbound.place.ids, inbound.mentioned) == (True, ("telegram:1001",), True)
+    group = read(message())
+    assert (group.place.direct, group.place.ids, group.mentioned) == (False, ("telegram:-100200",), False)
+
+
+def test_the_private_session_is_as_wide_as_the_setting_says() -> None:
+    wide = Scope(agent="writer", account="second", dm_scope="main")
+    inbound = read_update(message(chat=PRIVATE), wide)
+    assert inbound is not None
+    assert str(inbound.session) == "agent:writer:main"
+
+
+@pytest.mark.parametrize(
+    "payload",
+    [
+        pytest.param(message("/model@other_bot"), id="command for another bot"),
+        pytest.param(message("/model@other_bot", chat=PRIVATE), id="command for another bot in private"),
+        pytest.param(message(**{"from": {"id": 2, "is_bot": True, "first_name": "B"}}), id="a bot"),
+        pytest.param(message(sender_chat={"id": -100200, "type": "supergroup"}), id="anonymous admin"),
+        pytest.param(message(sender_chat={"id": -9, "type": "channel"}), id="in the name of a channel"),
+        pytest.param(message(chat={"id": -9, "type": "channel"}), id="channel"),
+        pytest.param(message(None, photo=[], caption="look"), id="photo"),
+        pytest.param(message("   "), id="blank"),
+        pytest.param({"update_id": 1, "channel_post": message()["message"]}, id="channel post"),
+        pytest.param({"update_id": 1, "edited_message": message()["message"]}, id="edited message"),
+        pytest.param({}, id="nothing"),
+        pytest.param({"message": []}, id="wrong shape"),
+        pytest.param(message(chat="x"), id="chat of a wrong shape"),
+        pytest.param(message(chat={"id": "1", "type": "private"}), id="chat id of a wrong shape"),
+        pytest.param(message(**{"from": {"id": True, "is_bot": False}}), id="sender id of a wrong shape"),
+        pytest.param(message(5), id="text of a wrong shape"),
+        pytest.param(
+            {"callback_query": {"id": "1", "from": ADA, "inline_message_id": "z", "data": "a:1"}}, id="inline"
+        ),
+    ],
+)
+def test_what_is_nothing_for_us(payload: dict[str, Any]) -> None:
+    assert read_update(payload, SCOPE) is None
+    assert isinstance(lane(payload, SCOPE), str)
+
+
+@pytest.mark.parametrize(
+    ("data", "token", "number"),
+    [
+        pytest.param("Zk3_-x:7", "Zk3_-x", 7, id="ours"),
+        pytest.param("t:9999", "t", 9999, id="many"),
+        pytest.param("t:0", "", 0, id="zero"),
+        pytest.param("t:07", "", 0, id="leading zero"),
+        pytest.param("t:7model", "", 0, id="trailing"),
+        pytest.param("t:٧", "", 0, id="other digits"),
+        pytest.param("t:7\n", "", 0, id="line end"),
+        pytest.param(":7", "", 0, id="no token"),
+        pytest.param("a b:7", "", 0, id="blank"),
+        pytest.param("mdl_sel_a/b", "", 0, id="another program's"),
+        pytest.param("", "", 0, id="empty"),
+        pytest.param(None, "", 0, id="a game"),
+    ],
+)
+def test_button_data_is_read_strictly_and_foreign_data_names_no_list(data: Any, token: str, number: int) -> None:
+    inbound = read(press(data))
+    assert (inbound.ingress, inbound.token, inbound.number) == (Ingress.BUTTON, token, number)
+    assert inbound.sender.key == "telegram:1001"
+
+
+def test_a_press_acts_on_the_session_of_the_chat_that_shows_the_button() -> None:
+    in_topic = press("t:1", message_thread_id=42, is_topic_message=True)
+    assert str(read(in_topic).session) == "agent:main:telegram:default:group:-100200:thread:42"
+    assert str(read(press("t:1", chat=PRIVATE)).session) == "agent:main:telegram:default:direct:1001"
+
+
+def test_where_the_answer_goes() -> None:
+    topic = {"message_thread_id": 42, "is_topic_message": True}
+    assert address(message(**topic)) == Address(chat=-100200, thread=42, reply_to=5)
+    assert address(message(chat=PRIVATE)) == Address(chat=1001)
+    assert address(press("t:1")) == Address(chat=-100200, query="q1", pressed=9)
+    assert address({"update_id": 1}) is None

@@ -1,0 +1,263 @@
+"""Reading updates over real long polling: nothing is lost, nothing is taken twice, every trouble is waited out."""
+
+import asyncio
+from collections.abc import AsyncIterator, Iterator, Sequence
+from datetime import timedelta
+
+import pytest
+
+from core.errors import ConfigError, StorageError
+from core.ports import Update
+from tests.adapters.telegram_stage import Stage
+from tests.fakes.telegram_server import TelegramServer
+
+LONG = timedelta(minutes=1)
+
+
+@pytest.fixture
+def server() -> Iterator[TelegramServer]:
+    with TelegramServer() as running:
+        yield running
+
+
+@pytest.fixture
+async def stage(server: TelegramServer) -> AsyncIterator[Stage]:
+    async with Stage(server) as running:
+        yield running
+
+
+async def test_connecting_sets_the_menu_removes_a_webhook_and_tells_when_polling_works(
+    server: TelegramServer,
+) -> None:
+    server.webhook = "https://elsewhere.example"
+    async with Stage(server) as stage:
+        await server.wait_for(lambda: len(server.called("getUpdates")) == 2)
+        assert server.webhook == ""
+        assert [row["command"] for row in server.world.menu] == ["model", "new"]
+        assert stage.states == ["connected"]
+        assert [call.params["timeout"] for call in server.called("getUpdates")] == ["0", "30"]
+        assert server.called("getUpdates")[0].params["allowed_updates"] == ["message", "callback_query"]
+
+
+async def test_an_update_is_stored_as_it_came_in_the_lane_of_its_session(stage: Stage) -> None:
+    ada = stage.server.person(1001)
+    item = await stage.hears(ada, stage.server.private(ada), "hello")
+    raw = stage.server.world.updates[0]
+    assert item.update.key == str(raw["update_id"])
+    assert item.update.payload["message"]["text"] == "hello"
+    assert item.update.payload["received_by"] == {"id": 777000777, "username": "Our_Bot"}
+    assert (item.update.platform, item.update.account) == ("telegram", "default")
+    assert item.update.lane == "agent:main:telegram:default:direct:1001"
+
+
+async def test_the_next_offset_is_asked_for_only_after_the_commit(server: TelegramServer) -> None:
+    ada = server.person(1001)
+    stage = Stage(server)
+    committing, committed = asyncio.Event(), asyncio.Event()
+    store = stage.accept
+
+    async def slow(updates: Sequence[Update]) -> None:
+        committing.set()
+        await committed.wait()
+        await store(updates)
+
+    stage.accept = slow  # type: ignore[method-assign]
+    async with stage:
+        ada.says(server.private(ada), "hello")
+        await asyncio.wait_for(committing.wait(), 10)
+        asked = len(server.called("getUpdates"))
+        assert [update["message"]["text"] for update in server.world.updates] == ["hello"]
+        committed.set()
+        await server.wait_for(lambda: len(server.called("getUpdates")) > asked and not server.world.updates)
+        assert stage.taken.qsize() == 1
+
+
+async def test_an_update_whose_commit_was_cut_off_comes_again_to_the_next_process(server: TelegramServer) -> None:
+    ada = server.person(1001)
+    killed = Stage(server)
+    reached = asyncio.Event()
+
+    async def dies(updates: Sequence[Update]) -> None:
+        reached.set()
+        await asyncio.Event().wait()
+
+    killed.accept = dies  # type: ignore[method-assign]
+    async with killed:
+        ada.says(server.private(ada), "do not lose me")
+        await asyncio.wait_for(reached.wait(), 10)
+    async with Stage(server, killed.inbox) as next_one:
+        item = await asyncio.wait_for(next_one.taken.get(), 10)
+        assert item.update.payload["message"]["text"] == "do not lose me"
+
+
+async def test_an_update_committed_but_not_confirmed_is_taken_once(server: TelegramServer) -> None:
+    ada = server.person(1001)
+    chat = server.private(ada)
+    killed = Stage(server)
+    store = killed.accept
+    reached = asyncio.Event()
+
+    async def dies_after(updates: Sequence[Update]) -> None:
+        await store(updates)
+        reached.set()
+        await asyncio.Event().wait()
+
+    killed.accept = dies_after  # type: ignore[method-assign]
+    async with killed:
+        ada.says(chat, "once")
+        await asyncio.wait_for(reached.wait(), 10)
+    async with Stage(server, killed.inbox) as next_one:
+        item = await next_one.hears(ada, chat, "and another")
+        assert item.update.payload["message"]["text"] == "and another"
+        assert len(next_one.inbox.items) == 2
+
+
+async def test_updates_that_could_not_be_stored_are_asked_for_again(server: TelegramServer) -> None:
+    ada = server.person(1001)
+    stage = Stage(server)
+    store = stage.accept
+    failures = [StorageError("storage", "The disk is full.")]
+
+    async def fails_once(updates: Sequence[Update]) -> None:
+        if failures:
+            raise failures.pop()
+        await store(updates)
+
+    stage.accept = fails_once  # type: ignore[method-assign]
+    async with stage:
+        ada.says(server.private(ada), "hello")
+        await stage.clock.asked(1)
+        stage.clock.advance(LONG)
+        item = await asyncio.wait_for(stage.taken.get(), 10)
+        assert item.update.payload["message"]["text"] == "hello"
+        assert stage.states[:2] == ["connected", "disconnected: updates could not be stored: The disk is full."]
+
+
+async def test_many_updates_come_in_their_order(stage: Stage) -> None:
+    ada = stage.server.person(1001)
+    chat = stage.server.private(ada)
+    for number in range(250):
+        ada.says(chat, f"n{number}")
+    taken = [await asyncio.wait_for(stage.taken.get(), 10) for _ in range(250)]
+    assert [item.update.payload["message"]["text"] for item in taken] == [f"n{number}" for number in range(250)]
+
+
+async def test_an_update_of_an_unknown_shape_does_not_hold_up_the_others(stage: Stage) -> None:
+    ada = stage.server.person(1001)
+    stage.server.world.queue("message", {"chat": "odd", "from": 7, "date": "never", "entities": {"a": 1}})
+    item = await stage.hears(ada, stage.server.private(ada), "hello")
+    assert stage.platform.read(item.update) is None
+    item = await asyncio.wait_for(stage.taken.get(), 10)
+    assert item.update.payload["message"]["text"] == "hello"
+
+
+@pytest.mark.parametrize(
+    ("code", "description", "parameters", "state"),
+    [
+        pytest.param(502, "Bad Gateway", {}, "disconnected: Telegram is out of order (502)", id="5xx"),
+        pytest.param(
+            429,
+            "Too Many Requests",
+            {"retry_after": 30},
+            "disconnected: Telegram asks to wait 30 s",
+            id="flood control",
+        ),
+        pytest.param(400, "Bad Request: odd", {}, "disconnected: Odd", id="an odd refusal"),
+    ],
+)
+async def test_trouble_is_told_and_waited_out(
+    stage: Stage, code: int, description: str, parameters: dict[str, int], state: str
+) -> None:
+    ada = stage.server.person(1001)
+    await stage.until(lambda: stage.states == ["connected"])
+    stage.server.fail("getUpdates", code, description, **parameters)
+    await stage.hears(ada, stage.server.private(ada), "makes the running poll return")
+    await stage.clock.asked(1)
+    assert stage.states == ["connected", state]
+    if parameters:
+        assert stage.clock.slept == [30]
+    stage.clock.advance(LONG)
+    item = await stage.hears(ada, stage.server.private(ada), "again")
+    assert item.update.payload["message"]["text"] == "again"
+    assert stage.states == ["connected", state, "connected"]
+
+
+async def test_a_connection_cut_in_the_middle_of_a_poll_loses_nothing(stage: Stage) -> None:
+    ada = stage.server.person(1001)
+    await stage.until(lambda: len(stage.server.called("getUpdates")) == 2)
+    stage.server.drop("getUpdates", after=True)
+    ada.says(stage.server.private(ada), "the answer with this was lost")
+    await stage.clock.asked(1)
+    assert stage.states[-1].startswith("disconnected: no answer from Telegram (")
+    stage.clock.advance(LONG)
+    item = await asyncio.wait_for(stage.taken.get(), 10)
+    assert item.update.payload["message"]["text"] == "the answer with this was lost"
+
+
+async def test_an_outage_at_the_start_is_waited_out_with_growing_patience() -> None:
+    with TelegramServer() as server:
+        server.fail("getMe", 503, "Service Unavailable", times=6)
+        async with Stage(server) as stage:
+            for times in range(1, 7):
+                await stage.clock.asked(times)
+                stage.clock.advance(LONG)
+            await stage.until(lambda: stage.states[-1:] == ["connected"])
+            bounds = [0.5 * 2**number for number in range(6)]
+            assert all(0 <= wait <= bound for wait, bound in zip(stage.clock.slept, bounds, strict=True))
+            assert stage.states == ["disconnected: Telegram is out of order (503)", "connected"]
+
+
+async def test_a_server_that_is_not_there_is_asked_again_and_again() -> None:
+    with TelegramServer() as gone:
+        stage = Stage(gone)
+    async with stage:
+        for times in (1, 2, 3):
+            await stage.clock.asked(times)
+            stage.clock.advance(LONG)
+        assert stage.states == ["disconnected: no connection to Telegram (ConnectError)"]
+
+
+async def test_another_process_with_the_same_token_is_named_as_the_cause(stage: Stage) -> None:
+    ada = stage.server.person(1001)
+    await stage.until(lambda: len(stage.server.called("getUpdates")) == 2)
+    stage.server.steal_polling()
+    await stage.clock.asked(1)
+    assert "another process polls Telegram with the same token" in stage.states[-1]
+    stage.clock.advance(LONG)
+    await stage.hears(ada, stage.server.private(ada), "ours again")
+    assert stage.states[-1] == "connected"
+
+
+async def test_a_webhook_that_somebody_sets_meanwhile_is_removed(stage: Stage) -> None:
+    ada = stage.server.person(1001)
+    await stage.until(lambda: len(stage.server.called("getUpdates")) == 2)
+    stage.server.webhook = "https://elsewhere.example"
+    await stage.hears(ada, stage.server.private(ada), "makes the running poll return")
+    await stage.clock.asked(1)
+    stage.clock.advance(LONG)
+    await stage.hears(ada, stage.server.private(ada), "hello")
+    assert stage.server.webhook == ""
+
+
+async def test_a_revoked_token_ends_polling_and_names_setting_and_remedy(server: TelegramServer) -> None:
+    stage = Stage(server)
+    server.revoke()
+    with pytest.raises(ConfigError) as caught:
+        await asyncio.wait_for(stage.platform.run(stage.accept, stage.states.append), 10)
+    await stage.stop()
+    assert caught.value.path == "channels.telegram.token"
+    assert "BotFather" in caught.value.hint
+    assert stage.states == ["disconnected: the bot token is refused"]
+
+
+async def test_a_refused_menu_does_not_stop_the_bot(server: TelegramServer) -> None:
+    server.fail("setMyCommands", 400, "Bad Request: BOT_COMMAND_INVALID")
+    ada = server.person(1001)
+    async with Stage(server) as stage:
+        await stage.hears(ada, server.private(ada), "hello")
+
+
+async def test_cancelling_ends_a_waiting_poll_at_once(stage: Stage) -> None:
+    await stage.until(lambda: len(stage.server.called("getUpdates")) == 2)
+    async with asyncio.timeout(1):
+        await stage.stop()

@@ -1,0 +1,174 @@
+"""Buttons: what a press does to the message that it was made on, and what the person sees meanwhile."""
+
+import asyncio
+from collections.abc import AsyncIterator, Iterator
+from datetime import timedelta
+
+import pytest
+
+from core.messages import Button, Delta, Ingress, Reply, ReplyKind, Working
+from tests.adapters.telegram_stage import Stage, notice, text
+from tests.fakes.telegram_server import TelegramServer
+from tests.fakes.telegram_world import Chat, ChatMessage, Person
+
+SECOND = timedelta(seconds=1)
+
+
+@pytest.fixture
+def server() -> Iterator[TelegramServer]:
+    with TelegramServer() as running:
+        yield running
+
+
+@pytest.fixture
+async def stage(server: TelegramServer) -> AsyncIterator[Stage]:
+    async with Stage(server) as running:
+        yield running
+
+
+def picker(words: str = "Choose", *labels: str, token: str = "tok", **fields: bool) -> Reply:
+    buttons = tuple(Button(n=n, label=label, command=f"/model {n}") for n, label in enumerate(labels, 1))
+    return Reply(kind=ReplyKind.PICKER, text=words, buttons=buttons, token=token, **fields)
+
+
+async def shown_picker(stage: Stage, person: Person, chat: Chat) -> ChatMessage:
+    item = await stage.hears(person, chat, "/model@our_bot")
+    await stage.answer(item, picker("Choose", "acme/small", "acme/large"))
+    return chat.answers[-1]
+
+
+async def test_a_press_names_the_list_and_the_choice_and_its_answer_takes_the_place_of_the_message(
+    stage: Stage,
+) -> None:
+    ada = stage.server.person(1001)
+    chat = stage.server.group()
+    message = await shown_picker(stage, ada, chat)
+    item, press = await stage.sees_press(ada, message, "acme/large")
+    inbound = stage.platform.read(item.update)
+    assert inbound is not None
+    assert (inbound.ingress, inbound.token, inbound.number) == (Ingress.BUTTON, "tok", 2)
+    await stage.answer(item, picker("Now acme/large", "Undo", token="tok2", replaces=True))
+    assert [(m.text, m.labels) for m in chat.answers] == [("Now acme/large", [["Undo"]])]
+    assert press.answered
+    assert press.alert is None
+
+
+async def test_an_answer_without_buttons_takes_the_keyboard_away(stage: Stage) -> None:
+    ada = stage.server.person(1001)
+    chat = stage.server.private(ada)
+    message = await shown_picker(stage, ada, chat)
+    item, _ = await stage.sees_press(ada, message, "acme/small")
+    await stage.answer(item, notice("Done.", replaces=True))
+    assert (message.text, message.labels) == ("Done.", [])
+
+
+async def test_an_answer_that_changes_nothing_is_a_success(stage: Stage) -> None:
+    ada = stage.server.person(1001)
+    chat = stage.server.private(ada)
+    message = await shown_picker(stage, ada, chat)
+    item, press = await stage.sees_press(ada, message, "acme/small")
+    await stage.answer(item, picker("Choose", "acme/small", "acme/large", replaces=True))
+    assert [call.status for call in stage.server.called("editMessageText")] == [400]
+    assert len(chat.answers) == 1
+    assert press.answered
+
+
+async def test_if_the_pressed_message_is_gone_the_answer_is_sent(stage: Stage) -> None:
+    ada = stage.server.person(1001)
+    chat = stage.server.private(ada)
+    message = await shown_picker(stage, ada, chat)
+    item, press = await stage.sees_press(ada, message, "acme/small")
+    message.deleted = True
+    await stage.answer(item, notice("Done.", replaces=True))
+    assert [answer.text for answer in chat.answers] == ["Done."]
+    assert press.answered
+
+
+async def test_a_private_answer_is_an_alert_and_leaves_the_message_alone(stage: Stage) -> None:
+    ada = stage.server.person(1001)
+    chat = stage.server.group()
+    message = await shown_picker(stage, ada, chat)
+    item, press = await stage.sees_press(stage.server.person(2002, "Eve"), message, "acme/small")
+    await stage.answer(item, notice("That choice is for Ada.", private=True))
+    assert press.alert == "That choice is for Ada."
+    assert len(chat.answers) == 1
+    assert stage.server.called("answerCallbackQuery")[0].params["show_alert"] == "true"
+
+
+async def test_a_private_answer_too_long_for_an_alert_is_a_message(stage: Stage) -> None:
+    ada = stage.server.person(1001)
+    chat = stage.server.private(ada)
+    message = await shown_picker(stage, ada, chat)
+    item, press = await stage.sees_press(ada, message, "acme/small")
+    await stage.answer(item, notice("x" * 201, private=True))
+    assert (press.answered, press.alert, chat.answers[-1].text) == (True, None, "x" * 201)
+
+
+async def test_a_private_answer_to_a_press_that_is_too_old_is_a_message(stage: Stage) -> None:
+    ada = stage.server.person(1001)
+    chat = stage.server.private(ada)
+    message = await shown_picker(stage, ada, chat)
+    item, press = await stage.sees_press(ada, message, "acme/small")
+    press.answered = True
+    await stage.answer(item, notice("Too late for an alert.", private=True))
+    assert chat.answers[-1].text == "Too late for an alert."
+
+
+async def test_a_press_is_answered_within_a_second_even_if_nothing_has_been_decided(stage: Stage) -> None:
+    ada = stage.server.person(1001)
+    chat = stage.server.private(ada)
+    message = await shown_picker(stage, ada, chat)
+    item, press = await stage.sees_press(ada, message, "acme/small")
+    decided = asyncio.Event()
+    answer = asyncio.create_task(stage.answer(item, decided, notice("Done.", replaces=True, private=True)))
+    await stage.clock.asked(1)
+    stage.clock.advance(SECOND)
+    await stage.until(lambda: press.answered)
+    decided.set()
+    await answer
+    assert message.text == "Done."
+
+
+async def test_a_press_that_starts_a_turn_is_answered_before_it(stage: Stage) -> None:
+    ada = stage.server.person(1001)
+    chat = stage.server.private(ada)
+    message = await shown_picker(stage, ada, chat)
+    item, press = await stage.sees_press(ada, message, "acme/small")
+    model = asyncio.Event()
+    story = (notice("Using acme:home once.", replaces=True), Working(), Delta("Hello"), model, text("Hello Ada"))
+    answer = asyncio.create_task(stage.answer(item, *story))
+    await stage.until(lambda: press.answered and len(chat.answers) == 2)
+    model.set()
+    await answer
+    assert [answer.text for answer in chat.answers] == ["Using acme:home once.", "Hello Ada"]
+
+
+async def test_a_press_without_any_answer_is_answered_all_the_same(stage: Stage) -> None:
+    ada = stage.server.person(1001)
+    message = await shown_picker(stage, ada, stage.server.private(ada))
+    item, press = await stage.sees_press(ada, message, "acme/small")
+    await stage.answer(item)
+    assert press.answered
+
+
+async def test_data_of_an_older_keyboard_reaches_the_gateway_as_a_list_that_nobody_knows(stage: Stage) -> None:
+    ada = stage.server.person(1001)
+    message = await shown_picker(stage, ada, stage.server.private(ada))
+    press = ada.presses_data(message, "mdl_sel_acme/small")
+    item = await asyncio.wait_for(stage.taken.get(), 10)
+    inbound = stage.platform.read(item.update)
+    assert inbound is not None
+    assert (inbound.token, inbound.number) == ("", 0)
+    await stage.answer(item, notice("This choice is no longer current.", private=True))
+    assert press.alert == "This choice is no longer current."
+
+
+async def test_the_answer_to_a_press_is_taken_up_again_after_a_restart(stage: Stage) -> None:
+    ada = stage.server.person(1001)
+    chat = stage.server.private(ada)
+    message = await shown_picker(stage, ada, chat)
+    item, _ = await stage.sees_press(ada, message, "acme/small")
+    for _ in range(2):
+        await stage.answer(item, notice("Done.", replaces=True))
+    assert [answer.text for answer in chat.answers] == ["Done."]
+    assert len(stage.server.called("editMessageText")) == 1

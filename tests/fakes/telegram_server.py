@@ -1,0 +1,390 @@
+"""A Bot API counterpart over real HTTP on loopback, in a thread of its own: for tests in the process and of the process.
+
+    with TelegramServer() as server:
+        ada = server.person(1001)
+        chat = server.private(ada)
+        ada.says(chat, "hello")
+        await server.wait_for(lambda: chat.answers)
+
+Trouble is made with `fail`, `drop`, `hold`, `revoke`, `steal_polling` and `chat.refusal`.
+"""
+
+import asyncio
+import json
+import re
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from types import TracebackType
+from typing import Any, Self
+
+from aiohttp import web
+
+from tests.fakes.telegram_world import BOT, ApiError, Chat, ChatMessage, Person, World, checked_version
+
+TOKEN = "777000777:AAcanary-Token_of_the_counterpart0"
+NOT_MODIFIED = (
+    "Bad Request: message is not modified: specified new message content and reply markup are exactly the same as a "
+    "current content and reply markup of the message"
+)
+
+
+@dataclass
+class Call:
+    """One request of the bot: its method, its parameters as they were understood, and the status of the answer."""
+
+    method: str
+    params: dict[str, Any]
+    status: int = 0
+    at: float = field(default_factory=time.monotonic)
+
+
+@dataclass
+class Trouble:
+    """What is done to the next `times` calls of a method instead of, or after, carrying them out."""
+
+    method: str
+    act: Callable[[], Any]
+    times: int
+    after: bool = False
+
+
+class Gate:
+    """Calls wait at it until it is opened. `waiting` counts those that came."""
+
+    def __init__(self, changed: Callable[[], None]) -> None:
+        self.waiting = 0
+        self.is_open = False
+        self._changed = changed
+
+    def open(self) -> None:
+        self.is_open = True
+        self._changed()
+
+
+class TelegramServer:
+    """The counterpart. `url` is the `api_base_url`; `calls` is everything that was asked of it."""
+
+    def __init__(self, token: str = TOKEN) -> None:
+        self.token: str | None = token
+        self.world = World(self.changed)
+        self.calls: list[Call] = []
+        self.webhook = ""
+        self.url = ""
+        self._troubles: list[Trouble] = []
+        self._gates: dict[str, Gate] = {}
+        self._poll = 0
+        self._closing = False
+        self._stopped = asyncio.Event()
+        self._watchers: list[tuple[asyncio.AbstractEventLoop, asyncio.Event]] = []
+        self._watch = threading.Condition(self.world.lock)
+        self._loop = asyncio.new_event_loop()
+        self._pulse = asyncio.Event()
+        self._ready = threading.Event()
+        self._thread = threading.Thread(target=self._serve, name="telegram counterpart", daemon=True)
+
+    # -- life
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        assert self._ready.wait(10), "the Telegram counterpart did not start"
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._closing = True
+        for gate in self._gates.values():
+            gate.open()
+        self.changed()
+        self._loop.call_soon_threadsafe(self._stopped.set)
+        self._thread.join(10)
+        self._loop.close()
+
+    def _serve(self) -> None:
+        asyncio.set_event_loop(self._loop)
+        self._loop.run_until_complete(self._site())
+
+    async def _site(self) -> None:
+        app = web.Application()
+        app.router.add_route("*", "/bot{token}/{method}", self._handle)
+        runner = web.AppRunner(app, access_log=None, shutdown_timeout=1)
+        await runner.setup()
+        site = web.TCPSite(runner, "127.0.0.1", 0)
+        await site.start()
+        host, port = runner.addresses[0][:2]
+        self.url = f"http://{host}:{port}"
+        self._ready.set()
+        await self._stopped.wait()
+        await runner.cleanup()
+
+    # -- what a test does
+
+    def person(self, number: int, name: str = "Ada") -> Person:
+        return self.world.person(number, name)
+
+    def private(self, person: Person) -> Chat:
+        return self.world.private(person)
+
+    def group(self, name: str = "Group", *, forum: bool = False) -> Chat:
+        return self.world.group(name, forum=forum)
+
+    def fail(self, method: str, code: int, description: str, *, times: int = 1, **parameters: Any) -> None:
+        """Refuse the next calls of a method (* is any)."""
+
+        def refuse() -> None:
+            raise ApiError(code, description, **parameters)
+
+        self._troubles.append(Trouble(method.lower(), refuse, times))
+
+    def flood(self, method: str, seconds: int, *, times: int = 1) -> None:
+        """Answer the next calls of a method with flood control."""
+        self.fail(method, 429, f"Too Many Requests: retry after {seconds}", times=times, retry_after=seconds)
+
+    def drop(self, method: str, *, after: bool, times: int = 1) -> None:
+        """Cut the connection of the next calls without an answer, before or after carrying them out."""
+
+        def cut() -> None:
+            raise ConnectionAbortedError
+
+        self._troubles.append(Trouble(method.lower(), cut, times, after))
+
+    def hold(self, method: str) -> Gate:
+        """Let calls of a method wait, not carried out, until the gate is opened."""
+        gate = self._gates[method.lower()] = Gate(self.changed)
+        return gate
+
+    def steal_polling(self) -> None:
+        """Another process asks for updates: the poll that is waiting ends with a conflict."""
+        self._poll += 1
+        self.changed()
+
+    def revoke(self) -> None:
+        """The owner had a new token made: the old one is refused from now on."""
+        self.token = None
+        self.changed()
+
+    def called(self, method: str) -> list[Call]:
+        """The calls of one method so far."""
+        return [call for call in self.calls if call.method == method.lower()]
+
+    def changed(self) -> None:
+        """Wake everybody who waits for something."""
+        with self._watch:
+            self._watch.notify_all()
+            for loop, event in self._watchers:
+                loop.call_soon_threadsafe(event.set)
+        if not self._loop.is_closed() and self._ready.is_set():
+            self._loop.call_soon_threadsafe(self._pulse.set)
+
+    async def wait_for(self, predicate: Callable[[], object], within: float = 10) -> None:
+        """Wait until something is so. Raises TimeoutError, with the calls made, if it does not come about."""
+        watcher = asyncio.get_running_loop(), asyncio.Event()
+        with self._watch:
+            self._watchers.append(watcher)
+        try:
+            async with asyncio.timeout(within):
+                while not self._holds(predicate):
+                    await watcher[1].wait()
+                    watcher[1].clear()
+        except TimeoutError:
+            raise TimeoutError(self._story()) from None
+        finally:
+            with self._watch:
+                self._watchers.remove(watcher)
+
+    def wait(self, predicate: Callable[[], object], within: float = 10) -> None:
+        """The same for a test without an event loop."""
+        with self._watch:
+            if not self._watch.wait_for(lambda: self._holds(predicate), within):
+                raise TimeoutError(self._story())
+
+    def _holds(self, predicate: Callable[[], object]) -> bool:
+        with self.world.lock:
+            return bool(predicate())
+
+    def _story(self) -> str:
+        return "nothing of the kind happened; calls: " + ", ".join(
+            f"{call.method} {call.status}" for call in self.calls[-30:]
+        )
+
+    # -- the Bot API
+
+    async def _handle(self, request: web.Request) -> web.StreamResponse:
+        params = dict(request.query) | await _body(request)
+        call = Call(request.match_info["method"].lower(), _parsed(params))
+        self.calls.append(call)
+        self.changed()
+        try:
+            self._check_token(request.match_info["token"])
+            await self._wait_at_gate(call.method)
+            self._make_trouble(call.method, after=False)
+            answer = await self._answer(call)
+            self._make_trouble(call.method, after=True)
+            call.status, body = 200, {"ok": True, "result": answer}
+        except ApiError as error:
+            call.status = error.code
+            body = {"ok": False, "error_code": error.code, "description": error.description}
+            if error.parameters:
+                body["parameters"] = error.parameters
+        except ConnectionAbortedError:
+            call.status = -1
+            if request.transport is not None:
+                request.transport.abort()
+            self.changed()
+            return web.Response()
+        self.changed()
+        return web.json_response(body, status=call.status)
+
+    def _check_token(self, token: str) -> None:
+        if not re.fullmatch(r"\d+:[\w-]+", token):
+            raise ApiError(404, "Not Found")
+        if token != self.token:
+            raise ApiError(401, "Unauthorized")
+
+    async def _wait_at_gate(self, method: str) -> None:
+        gate = self._gates.get(method)
+        if gate is not None and not gate.is_open:
+            gate.waiting += 1
+            await self.wait_for(lambda: gate.is_open, within=60)
+
+    def _make_trouble(self, method: str, *, after: bool) -> None:
+        for trouble in self._troubles:
+            if trouble.method in ("*", method) and trouble.after == after and trouble.times > 0:
+                trouble.times -= 1
+                trouble.act()
+
+    async def _answer(self, call: Call) -> Any:
+        if call.method == "getupdates":
+            return await self._get_updates(call.params)
+        known = {
+            "getme": lambda p: {**BOT, "can_join_groups": True, "can_read_all_group_messages": False},
+            "setmycommands": self._set_my_commands,
+            "deletewebhook": self._delete_webhook,
+            "sendmessage": self._send_message,
+            "editmessagetext": self._edit_message,
+            "deletemessage": self._delete_message,
+            "sendchataction": self._send_chat_action,
+            "answercallbackquery": self._answer_callback_query,
+        }
+        if call.method not in known:
+            raise ApiError(404, "Not Found")
+        with self.world.lock:
+            return known[call.method](call.params)
+
+    async def _get_updates(self, params: dict[str, Any]) -> list[dict[str, Any]]:
+        if self.webhook:
+            raise ApiError(
+                409,
+                "Conflict: can't use getUpdates method while webhook is active; use deleteWebhook to delete it first",
+            )
+        self._poll += 1
+        mine = self._poll
+        self._pulse.set()
+        self.changed()
+        offset, wanted = int(params.get("offset") or 0), params.get("allowed_updates") or []
+        deadline = self._loop.time() + float(params.get("timeout") or 0)
+        while True:
+            self._pulse.clear()
+            if self._poll != mine:
+                raise ApiError(
+                    409,
+                    "Conflict: terminated by other getUpdates request; make sure that only one bot instance is running",
+                )
+            self._check_token(self.token or "0:revoked")
+            with self.world.lock:
+                self.world.updates = [u for u in self.world.updates if u["update_id"] >= offset]
+                ready = [u for u in self.world.updates if not wanted or any(kind in u for kind in wanted)]
+            rest = deadline - self._loop.time()
+            if ready or rest <= 0 or self._closing:
+                return ready[: int(params.get("limit") or 100)]
+            try:
+                await asyncio.wait_for(self._pulse.wait(), rest)
+            except TimeoutError:
+                continue
+
+    def _set_my_commands(self, params: dict[str, Any]) -> bool:
+        for row in params["commands"]:
+            if not re.fullmatch(r"[a-z0-9_]{1,32}", row["command"]) or not 1 <= len(row["description"]) <= 256:
+                raise ApiError(400, "Bad Request: BOT_COMMAND_INVALID")
+        self.world.menu = params["commands"]
+        return True
+
+    def _delete_webhook(self, params: dict[str, Any]) -> bool:
+        self.webhook = ""
+        return True
+
+    def _chat(self, params: dict[str, Any]) -> Chat:
+        chat = self.world.chats.get(int(params["chat_id"]))
+        if chat is None:
+            raise ApiError(400, "Bad Request: chat not found")
+        if chat.refusal is not None:
+            raise ApiError(403, chat.refusal)
+        thread = params.get("message_thread_id")
+        if thread is not None and int(thread) not in chat.topics:
+            raise ApiError(400, "Bad Request: message thread not found")
+        return chat
+
+    def _send_message(self, params: dict[str, Any]) -> dict[str, Any]:
+        chat = self._chat(params)
+        version = checked_version(params.get("text"), params.get("entities"), params.get("reply_markup"))
+        reply = params.get("reply_parameters") or {}
+        target = self._find(chat, reply.get("message_id"))
+        if reply and target is None and not reply.get("allow_sending_without_reply"):
+            raise ApiError(400, "Bad Request: message to be replied not found")
+        thread = params.get("message_thread_id")
+        return self.world.put(chat, BOT, version, int(thread) if thread is not None else None, target).as_json()
+
+    def _edit_message(self, params: dict[str, Any]) -> dict[str, Any]:
+        message = self._find(self._chat(params), params["message_id"])
+        if message is None:
+            raise ApiError(400, "Bad Request: message to edit not found")
+        if not message.by_bot:
+            raise ApiError(400, "Bad Request: message can't be edited")
+        version = checked_version(params.get("text"), params.get("entities"), params.get("reply_markup"))
+        if version == message.history[-1]:
+            raise ApiError(400, NOT_MODIFIED)
+        message.history.append(version)
+        return message.as_json()
+
+    def _delete_message(self, params: dict[str, Any]) -> bool:
+        message = self._find(self._chat(params), params["message_id"])
+        if message is None:
+            raise ApiError(400, "Bad Request: message to delete not found")
+        message.deleted = True
+        return True
+
+    def _send_chat_action(self, params: dict[str, Any]) -> bool:
+        thread = params.get("message_thread_id")
+        self._chat(params).actions.append((params["action"], int(thread) if thread is not None else None))
+        return True
+
+    def _answer_callback_query(self, params: dict[str, Any]) -> bool:
+        press = self.world.presses.get(str(params["callback_query_id"]))
+        if press is None or press.answered:
+            raise ApiError(400, "Bad Request: query is too old and response timeout expired or query ID is invalid")
+        if len(params.get("text") or "") > 200:
+            raise ApiError(400, "Bad Request: MESSAGE_TOO_LONG")
+        press.answered, press.alert = True, params.get("text")
+        return True
+
+    def _find(self, chat: Chat, number: Any) -> ChatMessage | None:
+        return next((m for m in chat.messages if number is not None and m.id == int(number)), None)
+
+
+async def _body(request: web.Request) -> dict[str, Any]:
+    if request.content_type == "application/json":
+        return dict(await request.json())
+    return {key: value for key, value in (await request.post()).items() if isinstance(value, str)}
+
+
+_COMPOUND = {"entities", "reply_markup", "reply_parameters", "link_preview_options", "allowed_updates", "commands"}
+
+
+def _parsed(params: dict[str, Any]) -> dict[str, Any]:
+    """Compound parameters come as JSON inside a form; a JSON body has them as they are."""
+    return {
+        key: json.loads(value) if key in _COMPOUND and isinstance(value, str) else value
+        for key, value in params.items()
+    }
