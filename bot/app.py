@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from bot.config.rules import build_rules
 from bot.credentials import CredentialSource
-from bot.log import learn_secrets
+from bot.log import learn_secrets, redact
 from bot.paths import Paths
 from core.auth.refs import SecretSource, UnresolvedRef, resolve_ref
 from core.auth.secret import Secret, SecretRef
@@ -92,7 +92,7 @@ async def build_app(
         snapshots = SnapshotSource(lambda: rules, credentials, SqlStateReader(database), time)
         client = provider or HttpProviderClient(time)
         turns = Turns(snapshots, sessions, SqlHealthStore(database), client, time)
-        gateway = Gateway(snapshots, sessions, SqlShownStore(database), turns, time)
+        gateway = Gateway(snapshots, sessions, SqlShownStore(database), turns, time, redact)
         served = platforms if platforms is not None else _platforms(settings, environ, rules, inbox, gateway, time)
         try:
             yield App(rules, time, gateway, inbox, snapshots, served)

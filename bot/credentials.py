@@ -73,7 +73,7 @@ class CredentialSource:
         everything = {**stored.profiles, **{p.id: p for p in self._surroundings if p.id not in stored.profiles}}
         profiles = {name: self._complete(profile) for name, profile in everything.items()}
         problems = self._problems + stored.problems
-        joined = ProfileSet(profiles=profiles, order=stored.order, problems=problems)
+        joined = replace(stored, profiles=profiles, problems=problems)
         self._sets[agent] = (stored, joined)
         self._learn(self.secret_values())
         return joined

@@ -47,8 +47,8 @@ def apply_dotenv(path: Path, environ: MutableMapping[str, str]) -> None:
         if not path.is_file() or found.st_size > _LARGEST:
             raise StoreError("dotenv", f"{path} is not a file of NAME=value lines.")
         values = parse_dotenv(path.read_text("utf-8-sig"))
-    except FileNotFoundError:
-        return
+    except (FileNotFoundError, NotADirectoryError):
+        return  # a state directory that is none is told where it is made
     except UnicodeDecodeError:
         raise StoreError("dotenv", f"{path} is not UTF-8 text.", "Write NAME=value lines, one a line.") from None
     except OSError as error:

@@ -38,6 +38,12 @@ def format_duration(span: timedelta) -> str:
     return f"{days}d {hours}h" if hours and days < 7 else f"{days}d"
 
 
+def span_is_over(since: datetime, until: datetime, now: datetime) -> bool:
+    """Whether a span that began at `since` is over. A clock that was set back by more than the span's length ends it too:
+    nothing that was meant for a minute may hold for a year."""
+    return now >= until or since - now > until - since
+
+
 def iso(moment: datetime | None) -> str | None:
     """ISO 8601 in UTC with a `Z`, to the second, as interfaces.md asks."""
     return None if moment is None else moment.strftime("%Y-%m-%dT%H:%M:%SZ")

@@ -48,6 +48,11 @@ class Suggestion:
     label: str
 
 
+def shown(text: str, limit: int = 60) -> str:
+    """Typed text as an error repeats it: in quotes, unprintable characters escaped, cut."""
+    return repr(text if len(text) <= limit else f"{text[: limit - 1]}…")
+
+
 class ConfigError(BotError):
     """A wrong setting. `path` is dotted, as in `models.providers.acme.base_url`."""
 

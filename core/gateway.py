@@ -6,7 +6,7 @@ Order of things: choices that have ended are told and removed first; then access
 
 import logging
 import secrets
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing
 from dataclasses import replace
 
@@ -28,8 +28,9 @@ from core.errors import BotError, LostRace, StorageError, Suggestion, UserError
 from core.messages import Event, Inbound, Ingress, Reply, ReplyKind, reply_to_json
 from core.resolution.snapshot import Snapshot
 from core.resolution.source import SnapshotSource
+from core.screening import Screen
 from core.sessions.key import SessionKey
-from core.sessions.ports import Answered, SessionStore, Shown, ShownStore
+from core.sessions.ports import Answered, SessionStore, Shown, ShownStore, Use
 
 log = logging.getLogger(__name__)
 
@@ -38,13 +39,20 @@ class Gateway:
     """Everything that a platform can ask of us."""
 
     def __init__(
-        self, snapshots: SnapshotSource, sessions: SessionStore, shown: ShownStore, turns: Turns, clock: Clock
+        self,
+        snapshots: SnapshotSource,
+        sessions: SessionStore,
+        shown: ShownStore,
+        turns: Turns,
+        clock: Clock,
+        redact: Callable[[str], str],
     ) -> None:
         self._snapshots = snapshots
         self._sessions = sessions
         self._shown = shown
         self._turns = turns
         self._clock = clock
+        self._redact = redact
         self._turn_lanes = Lanes()
         self._command_lanes = Lanes()
 
@@ -105,8 +113,14 @@ class Gateway:
             invocation, message = self._inline(inbound, snapshot)
         if pressed is not None:
             invocation, message = pressed.command, pressed.message
-        if pressed is not None and message is not None and not await self._shown.use_shown(pressed.token):
-            raise UserError("number_without_picker", "This choice was already made.", "Look with /model.")
+        if pressed is not None and message is not None:
+            use = await self._shown.use_shown(pressed.token, item)
+            if use is Use.TAKEN:
+                raise UserError("number_without_picker", "This choice was already made.", "Look with /model.")
+            if use is Use.AGAIN:
+                # An earlier process began this. Whether it stored the choice is not known, and doing it twice would be wrong;
+                # the message is answered by what stands, or by the card once more.
+                invocation = None
         if invocation is not None:
             for reply in (await settle(self._snapshots, self._sessions, inbound.session))[0]:
                 yield reply
@@ -156,7 +170,8 @@ class Gateway:
                 busy=self._turn_lanes.busy(inbound.session),
             )
             outcome = await BY_NAME[invocation.name].handler(context, invocation.argument)
-            replies = [await self._offer(inbound, reply, None) for reply in outcome.replies]
+            screen = self._screen(inbound, context.snapshot)
+            replies = [await self._offer(inbound, screen.reply(reply), None) for reply in outcome.replies]
             if inbound.ingress is Ingress.BUTTON and replies:
                 replies[0] = replace(replies[0], replaces=True)
             if outcome.change is not None:
@@ -172,6 +187,7 @@ class Gateway:
             turn = TurnInput(
                 text=inbound.text,
                 sees=sees(inbound.sender, snapshot.rules.access),
+                screen=self._screen(inbound, snapshot),
                 item=item,
                 stream=inbound.stream,
             )
@@ -190,12 +206,15 @@ class Gateway:
             # Which file and why concerns the operator; the sender learns that nothing happened.
             log.error("%s", error)
             error = BotError(error.code, "The database cannot be used now. Nothing was changed.", "Tell an owner.")
-        reply = error_reply(error)
-        try:
-            return await self._offer(inbound, reply, None)
-        except StorageError as second:
-            log.error("%s", second)
-            return replace(reply, buttons=())
+        reply = Screen(self._redact).reply(error_reply(error))
+        if inbound.ingress is Ingress.BUTTON:
+            reply = replace(reply, private=True)  # what is wrong with a press concerns who pressed
+        return await self._offer(inbound, reply, None)
+
+    def _screen(self, inbound: Inbound, snapshot: Snapshot) -> Screen:
+        """What the sender may read: no secret, no profile that they may not pin."""
+        may_see = sees(inbound.sender, snapshot.rules.access)
+        return Screen(self._redact, (p.id for p in snapshot.credentials.profiles.values() if not may_see(p)))
 
     def _refusal(self, inbound: Inbound, action: Action, snapshot: Snapshot) -> list[Reply] | None:
         """None: go on. Otherwise what is answered, which may be nothing."""
@@ -211,21 +230,24 @@ class Gateway:
         """Remember the choices of a reply, so that a number or a press can be resolved, also after a restart."""
         if not reply.buttons:
             return reply
-        token = secrets.token_urlsafe(9)
-        snapshot = self._snapshots.take(inbound.session)
-        await self._shown.show(
-            Shown(
-                token=token,
-                session=inbound.session,
-                sender=inbound.sender.key,
-                commands=tuple(button.command for button in reply.buttons),
-                catalog=snapshot.rules.catalog.fingerprint(),
-                at=self._clock.now(),
-                card=message is not None,
-                message=message,
-            )
+        shown = Shown(
+            token=secrets.token_urlsafe(9),
+            session=inbound.session,
+            sender=inbound.sender.key,
+            commands=tuple(button.command for button in reply.buttons),
+            catalog=self._snapshots.take(inbound.session).rules.catalog.fingerprint(),
+            at=self._clock.now(),
+            card=message is not None,
+            message=message,
         )
-        return replace(reply, token=token)
+        try:
+            await self._shown.show(shown)
+        except StorageError as error:
+            log.error("choices could not be stored: %s", error)
+            return replace(
+                reply, buttons=(), text=f"{reply.text}\n(The database cannot be written now: numbers do not work.)"
+            )
+        return replace(reply, token=shown.token)
 
     def _aliases(self, snapshot: Snapshot) -> tuple[str, ...]:
         return tuple(snapshot.rules.catalog.aliases) if snapshot.rules.alias_commands else ()

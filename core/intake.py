@@ -105,7 +105,7 @@ class Intake:
         if inbound is None:
             with suppress(StorageError):  # it is read, and dropped, again at the next start
                 await self._inbox.done(item.id)
-        elif item.state is InboxState.ANSWERED or not self._gateway.waits(inbound):
+        elif item.state is InboxState.ANSWERED or not self._waits(inbound):
             await self._finish(item, inbound, asyncio.Event())
         else:
             started = asyncio.Event()
@@ -115,6 +115,13 @@ class Intake:
             turn.add_done_callback(self._turn_over)
             if not waiting:
                 await started.wait()
+
+    def _waits(self, inbound: Inbound) -> bool:
+        try:
+            return self._gateway.waits(inbound)
+        except Exception:
+            # Whatever keeps this from being known is met again by the answer, which tells it and does not stop the lane.
+            return True
 
     def _turn_over(self, turn: asyncio.Task[None]) -> None:
         self._turns.discard(turn)

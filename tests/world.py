@@ -82,8 +82,14 @@ class World:
         reader = FakeStateReader(self.sessions, self.health)
         self.snapshots = SnapshotSource(lambda: self.rules, self.credentials, reader, self.clock)
         turns = Turns(self.snapshots, self.sessions, self.health, self.provider, self.clock)
-        self.gateway = Gateway(self.snapshots, self.sessions, self.shown, turns, self.clock)
+        self.gateway = Gateway(self.snapshots, self.sessions, self.shown, turns, self.clock, self.redact)
         self.events: list[Event] = []
+
+    def redact(self, text: str) -> str:
+        """Every key of `profile` is `sk-<id>`."""
+        for known in self.credentials.load("main").profiles:
+            text = text.replace(f"sk-{known}", "***")
+        return text
 
     @property
     def served(self) -> list[str]:

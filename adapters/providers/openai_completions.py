@@ -67,7 +67,9 @@ class ChunkReader:
 
     def feed(self, event: str, data: str) -> str:
         if data.strip() == "[DONE]":
+            # The format's own end: an answer that is closed so is whole, whether or not a reason came with it.
             self.is_closed = True
+            self._transcript.stop_reason = self._transcript.stop_reason or "stop"
             return ""
         if not data.strip():
             return ""

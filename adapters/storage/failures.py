@@ -42,7 +42,7 @@ def storage_error(error: sqlite3.Error, path: Path) -> StorageError:
         return StorageError(
             "storage", f"The database {path} has not the tables of this version.", "Run `remoteclaw db upgrade`."
         )
-    return StorageError("storage", f"The database {path} refused a request: {error}.", "Run `remoteclaw doctor`.")
+    return StorageError("storage", f"The database {path} refused a request: {error}.", "Run `remoteclaw db check`.")
 
 
 def unreadable(path: Path, what: str) -> StorageError:

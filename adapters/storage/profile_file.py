@@ -29,6 +29,7 @@ class _Store:
     problems: tuple[str, ...] = ()
     secrets: tuple[Secret, ...] = ()
     broken: bool = False
+    damaged: frozenset[str] = frozenset()
 
 
 _NOTHING = _Store()
@@ -69,6 +70,8 @@ class AuthProfileFiles:
             profiles={**main.profiles, **own.profiles},
             order={**main.order, **own.order},
             problems=own.problems + main.problems,
+            unreadable=own.broken or main.broken,
+            damaged=own.damaged | main.damaged,
         )
         self._joined[name] = (own, main, joined)
         return joined
@@ -95,16 +98,24 @@ def _parse(store_path: Path, store: Read, state_path: Path, state: Read) -> _Sto
     problems = [read.error for read in (store, state) if read.error is not None]
     profiles: dict[str, AuthProfile] = {}
     secrets: list[Secret] = []
+    damaged: frozenset[str] = frozenset()
     for name, raw in _entries(store_path, store.data, problems):
         try:
             entry = read_entry(name, raw, str(store_path))
         except ValueError as error:
             problems.append(f"{store_path}: profile {_shown(name)} is not used: {error}.")
+            damaged |= _provider_of(raw)
         else:
             profiles[name] = entry.profile
             secrets += entry.secrets
     order = {**_order(store_path, store.data, problems), **_order(state_path, state.data, problems)}
-    return _Store(profiles, order, _bounded(problems), tuple(secrets), broken=store.error is not None)
+    is_broken = store.error is not None
+    return _Store(profiles, order, _bounded(problems), tuple(secrets), broken=is_broken, damaged=damaged)
+
+
+def _provider_of(raw: object) -> frozenset[str]:
+    named = raw.get("provider") if isinstance(raw, dict) else None
+    return frozenset({provider_id(named)}) if isinstance(named, str) and named.strip() else frozenset()
 
 
 def _entries(path: Path, data: dict[str, object] | None, problems: list[str]) -> Iterable[tuple[str, object]]:

@@ -1,5 +1,6 @@
 """Sessions and decisions as rows, and back. Shared by both readers, so without SQLAlchemy."""
 
+import json
 from collections.abc import Iterable
 from typing import Any
 
@@ -10,6 +11,7 @@ from adapters.storage.columns import (
     maybe_to_micros,
     senseless,
     storable,
+    to_json,
     to_micros,
 )
 from core.auth.profiles import PinMode
@@ -29,17 +31,13 @@ def read_key(text: str) -> SessionKey:
 
 def session_values(session: Session) -> dict[str, Any]:
     """The row of `sessions`, all but its choices."""
-    auto, served = session.auto, session.served
+    served = session.served
     return {
         "key": str(session.key),
         "epoch": session.epoch,
         "version": session.version,
         "has_undo": session.undo is not None,
-        "auto_profile": auto.profile if auto else None,
-        "auto_provider": auto.provider if auto else None,
-        "auto_set_at": to_micros(auto.set_at) if auto else None,
-        "auto_used_at": to_micros(auto.used_at) if auto else None,
-        "auto_order": auto.order_fingerprint if auto else None,
+        "auto_pins": to_json([_auto_values(pin) for pin in session.autos]),
         "served_model": str(served.model) if served else None,
         "served_profile": served.profile if served else None,
         "served_at": to_micros(served.at) if served else None,
@@ -84,7 +82,7 @@ def read_session(key: SessionKey, row: Row | None, choices: Iterable[Row]) -> Se
             key=key,
             choices=tuple(stacks[CURRENT]),
             undo=tuple(stacks[UNDO]) if row["has_undo"] else None,
-            auto=_read_auto(row),
+            autos=tuple(_read_auto(pin) for pin in json.loads(row["auto_pins"])),
             served=_read_served(row),
             epoch=row["epoch"],
             version=row["version"],
@@ -113,15 +111,23 @@ def _read_choice(row: Row) -> Choice:
     )
 
 
-def _read_auto(row: Row) -> AutoPin | None:
-    if row["auto_profile"] is None:
-        return None
+def _auto_values(pin: AutoPin) -> dict[str, Any]:
+    return {
+        "profile": pin.profile,
+        "provider": pin.provider,
+        "set_at": to_micros(pin.set_at),
+        "used_at": to_micros(pin.used_at),
+        "order": pin.order_fingerprint,
+    }
+
+
+def _read_auto(stored: dict[str, Any]) -> AutoPin:
     return AutoPin(
-        profile=row["auto_profile"],
-        provider=row["auto_provider"],
-        set_at=from_micros(row["auto_set_at"]),
-        used_at=from_micros(row["auto_used_at"]),
-        order_fingerprint=row["auto_order"],
+        profile=stored["profile"],
+        provider=stored["provider"],
+        set_at=from_micros(stored["set_at"]),
+        used_at=from_micros(stored["used_at"]),
+        order_fingerprint=stored["order"],
     )
 
 

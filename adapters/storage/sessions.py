@@ -109,7 +109,7 @@ def _finish_turn(connection: Connection, record: TurnRecord, history_kept: int) 
 
 def _store_session_after_turn(connection: Connection, stored: Session, record: TurnRecord) -> None:
     unchanged = stored.version == record.version
-    after = replace(stored, auto=record.session.auto, served=record.session.served if unchanged else stored.served)
+    after = replace(stored, autos=record.session.autos, served=record.session.served if unchanged else stored.served)
     if unchanged and (stored.choices, stored.undo) != (record.session.choices, record.session.undo):
         after = replace(after, choices=record.session.choices, undo=record.session.undo, version=stored.version + 1)
         _store_choices(connection, after)

@@ -11,7 +11,7 @@ from adapters.storage.columns import Row, from_micros, senseless, storable, to_j
 from adapters.storage.engine import Database
 from adapters.storage.session_rows import read_key
 from core.sessions.key import SessionKey
-from core.sessions.ports import Shown
+from core.sessions.ports import Shown, Use
 
 KEPT = timedelta(days=1)
 
@@ -24,7 +24,14 @@ _LAST = (
     .limit(1)
 )
 _FIND = select(_shown).where(_shown.c.token == bindparam("named"))
-_USE = update(_shown).where(_shown.c.token == bindparam("named"), _shown.c.used.is_(False)).values(used=True)
+_USE = (
+    update(_shown)
+    .where(_shown.c.token == bindparam("named"), _shown.c.used_by.is_(None))
+    .values(used_by=bindparam("item"))
+)
+_USER = select(_shown.c.used_by).where(_shown.c.token == bindparam("named"))
+_NO_ITEM = 0
+"""Used by a press that came without an inbox: it has nothing that could repeat it."""
 
 
 class SqlShownStore:
@@ -50,9 +57,16 @@ class SqlShownStore:
         """By its token, used or not."""
         return await self._one(_FIND, {"named": token})
 
-    async def use_shown(self, token: str) -> bool:
-        """True for the first caller only."""
-        return await self._database.write(lambda connection: bool(connection.execute(_USE, {"named": token}).rowcount))
+    async def use_shown(self, token: str, item: int | None) -> Use:
+        """FIRST for the first caller only; AGAIN when that was the same inbox item."""
+
+        def use(connection: Connection) -> Use:
+            if connection.execute(_USE, {"named": token, "item": item or _NO_ITEM}).rowcount:
+                return Use.FIRST
+            user = connection.execute(_USER, {"named": token}).scalar()
+            return Use.AGAIN if item is not None and user == item else Use.TAKEN
+
+        return await self._database.write(use)
 
     async def _one(self, question: Any, bound: dict[str, str]) -> Shown | None:
         def ask(connection: Connection) -> Shown | None:
@@ -72,7 +86,7 @@ def _values(shown: Shown) -> dict[str, Any]:
         "at": to_micros(shown.at),
         "card": shown.card,
         "message": None if shown.message is None else storable(shown.message),
-        "used": False,
+        "used_by": None,
     }
 
 

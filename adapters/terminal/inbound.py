@@ -23,7 +23,8 @@ class Speaker:
 
     def says(self, text: str, ingress: Ingress = Ingress.MESSAGE) -> Inbound:
         """The line as the gateway takes it. In a group's session the bot counts as named: nobody else is listening here."""
-        place = Place(direct=is_direct(self.session))
+        direct = is_direct(self.session)
+        place = Place(direct=direct, ids=() if direct else _place_ids(self.session))
         return Inbound(
             ingress=ingress,
             sender=self.sender,
@@ -33,6 +34,12 @@ class Speaker:
             mentioned=True,
             stream=self.stream,
         )
+
+
+def _place_ids(session: SessionKey) -> tuple[str, ...]:
+    """How `access.groups` would name the chat of a key: `telegram:-100` for `telegram:default:group:-100`."""
+    parts = session.chat.split(":")
+    return (f"{parts[0]}:{parts[-1]}",) if len(parts) > 1 else ()
 
 
 def sender_of(text: str) -> Sender:

@@ -14,6 +14,7 @@ from bot.cli import exit_codes
 from bot.cli.output import complain, forget_stdout
 from bot.interrupts import Interrupts, run_interruptible
 from core.errors import UserError
+from core.resolution.snapshot import unknown_agent
 from core.sessions.key import agent_id
 
 if TYPE_CHECKING:
@@ -91,11 +92,11 @@ async def talk(app: "App", state: Path, options: ChatOptions, interrupts: Interr
     try:
         sender = _local_sender() if options.sender is None else sender_of(options.sender)
         session = session_of(options.session, agent=options.agent, sender=sender, dm_scope=app.rules.dm_scope)
-        if session.agent not in app.rules.agents:
-            raise UserError("usage", f"There is no agent {session.agent}.", f"Known: {', '.join(app.rules.agents)}.")
     except UserError as error:
         complain(str(error))
         return exit_codes.USAGE
+    if session.agent not in app.rules.agents:
+        raise unknown_agent(session.agent, app.rules)
     if options.is_interactive():
         await _talk_with_a_person(app, state, Speaker(sender=sender, session=session), interrupts)
     else:

@@ -20,12 +20,7 @@ class Section(BaseModel):
     """A table of the config."""
 
     model_config = ConfigDict(
-        extra="forbid",
-        frozen=True,
-        strict=True,
-        arbitrary_types_allowed=True,
-        hide_input_in_errors=True,
-        defer_build=True,
+        extra="forbid", frozen=True, strict=True, arbitrary_types_allowed=True, hide_input_in_errors=True
     )
 
 

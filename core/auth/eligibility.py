@@ -1,6 +1,5 @@
 """May this credential be used at all? (credentials.md 2.1; codes of product.md 5.1). Health is another question."""
 
-import math
 from datetime import UTC, datetime
 from enum import StrEnum
 
@@ -60,7 +59,7 @@ def expiry_moment(expires: object) -> datetime | None:
     """When a stored `expires` (milliseconds since the epoch) is, or None if there is none or it means nothing."""
     if isinstance(expires, bool) or not isinstance(expires, int | float):
         return None
-    if not math.isfinite(expires) or not 0 < expires <= LAST_EXPIRY_MS:
+    if not 0 < expires <= LAST_EXPIRY_MS:  # NaN and the infinities fail it too, and no number is too large to compare
         return None
     try:
         return datetime.fromtimestamp(expires / 1000, UTC)

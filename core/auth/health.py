@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 
+from core.durations import span_is_over
 from core.errors import Failure, FailureReason
 
 LONGEST_RESET = timedelta(days=7)
@@ -42,8 +43,8 @@ class Window:
     step: int
 
     def is_open(self, now: datetime) -> bool:
-        """Whether it holds now. The instant of its end is already outside; before its beginning (clock set back) it holds."""
-        return self.until is None or now < self.until
+        """Whether it holds now. The instant of its end is already outside."""
+        return self.until is None or not span_is_over(self.since, self.until, now)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,9 +56,9 @@ class ProfileHealth:
     last_used: datetime | None = None
     windows: tuple[Window, ...] = ()
 
-    def block(self, model: str, now: datetime) -> Window | None:
-        """The open window that keeps this credential from serving `model`: the one that ends last, or None."""
-        holding = [w for w in self.windows if w.model in ("", model) and w.is_open(now)]
+    def block(self, model: str, now: datetime, lane: Lane | None = None) -> Window | None:
+        """The open window (of a lane, or of any) that keeps this credential from serving `model`: the one that ends last."""
+        holding = [w for w in self.windows if w.model in ("", model) and lane in (None, w.lane) and w.is_open(now)]
         return max(holding, key=_end) if holding else None
 
 

@@ -62,15 +62,20 @@ def place(
     block: Callable[[AuthProfile], Window | None],
     last_used: Callable[[AuthProfile], datetime | None],
     now: datetime,
+    surroundings: bool = True,
 ) -> tuple[Placed, ...]:
-    """Every credential of a provider: those in the order first, with positions; then the others, each with its reason."""
+    """Every credential of a provider: those in the order first, with positions; then the others, each with its reason.
+
+    `surroundings` false: keys of the environment and the config do not stand in for missing profiles, because what the store
+    holds is not known.
+    """
     wanted = credential_provider(provider)
     own = {name: p for name, p in profiles.items() if credential_provider(p.provider) == wanted}
-    base = _base(own, profiles, explicit, configured, provider, now)
+    base = _base(own, profiles, explicit, configured, provider, now, surroundings)
     verdicts = {name: judge(profiles.get(name), provider, now) for name in base}
     eligible = [profiles[name] for name, verdict in verdicts.items() if verdict is Eligibility.OK]
     if not explicit:
-        eligible.sort(key=lambda profile: (_rank(profile), last_used(profile) or _NEVER))
+        eligible.sort(key=lambda p: (_rank(p), _NEVER if p.from_environment else last_used(p) or _NEVER))
     windows = {profile.id: block(profile) for profile in eligible}
     eligible.sort(key=lambda profile: _return(windows[profile.id]))
     placed = [Placed(p.id, p, Eligibility.OK, windows[p.id], n) for n, p in enumerate(eligible, start=1)]
@@ -92,6 +97,7 @@ def _base(
     configured: Sequence[str],
     provider: str,
     now: datetime,
+    surroundings: bool,
 ) -> list[str]:
     stored = [name for name, profile in own.items() if not profile.from_environment]
     if explicit is not None:
@@ -99,7 +105,7 @@ def _base(
     elif configured:
         base = _unique(configured)
     else:
-        base = stored or _first_kind(own.values())
+        base = stored or (_first_kind(own.values()) if surroundings else [])
     if configured and base and not any(name in profiles for name in base):
         # Every id that the operator wrote is gone from the store, as after a renaming: what is stored is what is meant.
         return [name for name in stored if judge(own[name], provider, now) is Eligibility.OK] or base

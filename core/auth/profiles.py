@@ -76,3 +76,7 @@ class ProfileSet:
     profiles: Mapping[str, AuthProfile] = field(default_factory=dict)
     order: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     problems: tuple[str, ...] = ()
+    unreadable: bool = False
+    """There is a store and it cannot be used: nobody knows what it holds, so no key of the surroundings takes its place."""
+    damaged: frozenset[str] = frozenset()
+    """Providers of entries that cannot be used: the same holds for each of them."""

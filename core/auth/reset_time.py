@@ -106,7 +106,7 @@ def _number(value: str) -> float | None:
         number = float(value) if len(value) <= _LONGEST_VALUE else math.nan
     except ValueError:
         return None
-    return None if math.isnan(number) else number
+    return number if math.isfinite(number) else None
 
 
 def _moment(value: str) -> datetime | None:

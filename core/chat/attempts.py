@@ -86,11 +86,12 @@ class Attempts:
             if failure.reason not in TRANSIENT or self.shown or retry == RETRIES:
                 return
             pause = random.uniform(0, min(_LONGEST_PAUSE, _FIRST_PAUSE * 2**retry))  # noqa: S311 - spreads retries
-            if self._left() <= pause:
+            if self.left() <= pause:
                 return
             await self._clock.sleep(pause)
 
-    def _left(self) -> float:
+    def left(self) -> float:
+        """Seconds until the turn's deadline; not more than zero when it has passed."""
         return self._ends - asyncio.get_running_loop().time()
 
     async def _request(
@@ -114,7 +115,7 @@ class Attempts:
         try:
             while True:
                 try:
-                    async with asyncio.timeout(max(0.0, self._left())):
+                    async with asyncio.timeout(max(0.0, self.left())):
                         piece = await anext(pieces)
                 except StopAsyncIteration:
                     return

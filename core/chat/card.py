@@ -18,6 +18,8 @@ from core.resolution.snapshot import Snapshot
 from core.resolution.view import Sees, standing
 
 _RETRY = ("Try again", "")
+_MOST_LINES = 10
+"""Credentials or attempts named on a card; it is read on a phone."""
 _HINTS = {
     FailureReason.CONTEXT_OVERFLOW: "The conversation is longer than the model can read.",
     FailureReason.FORMAT: "The provider did not accept the request.",
@@ -57,7 +59,7 @@ def _pin_card(
             told += f" It returns at {words.moment(until, now)}."
     ref = resolution.selected.ref
     choices = [
-        (f"Use {p.id} once", f"/model {quote(str(ref))}@{quote(p.id)} once")
+        (f"Use {p.id} once", f"/model {quote(str(ref), p.id)} once")
         for p in resolution.placed
         if p.usable and p.id != pinned.profile and p.profile is not None and sees(p.profile)
     ][:3]
@@ -71,13 +73,15 @@ def _pin_card(
 def _nobody(snapshot: Snapshot, resolution: Resolution, attempts: Sequence[Attempt], sees: Sees) -> Reply:
     ref = resolution.selected.ref
     visible = [p for p in resolution.placed if p.profile is not None and sees(p.profile)]
-    states = [f"  {p.id}: {words.state(p, snapshot.now)}" for p in visible]
+    states = _some([f"  {p.id}: {words.state(p, snapshot.now)}" for p in visible])
     until = resolution.next.until
     if any(p.position is not None for p in resolution.placed):
         back = f" The first returns at {words.moment(until, snapshot.now)}." if until is not None else ""
         told, code = f"Every credential for {ref} is out.{back}", "all_unavailable"
     else:
         told = f"{ref.provider} has no credential that may be used, so {ref} cannot answer."
+        if snapshot.is_blind(ref.provider):
+            told += " The profile store, or an entry of it, could not be read; `remoteclaw models status` says why."
         code = "no_credentials"
     lead = [told, *states, *_account(attempts), "Your message is kept. Choose another model with /model, or:"]
     return _card(code, lead, [_RETRY], {"profile": None, "reason": code, "until": iso(until)})
@@ -96,7 +100,7 @@ def _failed(snapshot: Snapshot, attempts: Sequence[Attempt]) -> Reply:
         lead += _account(attempts)
     choices = [_RETRY]
     if reason is FailureReason.CONTEXT_OVERFLOW:
-        choices = [("Start a new conversation and ask again", "/new")]
+        choices = [("Start a new conversation and ask again", "/fresh")]
     lead.append("Your message is kept and runs when you choose:")
     data = {"profile": last.profile.id, "reason": reason.value, "until": iso(failure.retry_at if failure else None)}
     return _card(reason.value, lead, choices, data)
@@ -110,7 +114,12 @@ def _account(attempts: Sequence[Attempt]) -> list[str]:
         if failure is not None:
             status = f" (HTTP {failure.status})" if failure.status else ""
             lines.append(f"  tried {attempt.model} with {attempt.profile.id}: {failure.reason}{status}")
-    return list(dict.fromkeys(lines))
+    return _some(list(dict.fromkeys(lines)))
+
+
+def _some(lines: list[str]) -> list[str]:
+    more = len(lines) - _MOST_LINES
+    return [*lines[:_MOST_LINES], f"  and {more} more; see /model status"] if more > 0 else lines
 
 
 def _card(code: str, lead: list[str], choices: list[tuple[str, str]], data: dict[str, Any]) -> Reply:

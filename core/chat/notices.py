@@ -5,9 +5,9 @@ from collections.abc import Sequence
 from core.chat.attempts import Attempt
 from core.models.lookup import quote
 from core.resolution import words
-from core.resolution.resolver import Candidate, Resolution, pin_is_out
+from core.resolution.resolver import Candidate, PinSource, Resolution, pin_is_out
 from core.resolution.snapshot import Snapshot
-from core.sessions.session import Choice, Decision, auto_pin_is_idle
+from core.sessions.session import Choice, Decision, Served, auto_pin_is_idle
 
 
 def unasked_change(
@@ -43,18 +43,19 @@ def _because(
         return f"{failed.model}@{failed.profile.id}", _failure(snapshot, failed)
     pinned = resolution.pinned
     if pinned is not None and pinned.pin is not None:
-        if not pin_is_out(pinned):
+        if pin_is_out(pinned):
+            return (
+                f"{resolution.selected.ref}@{pinned.profile}",
+                f"{pinned.profile} is {words.state(pinned.placed, snapshot.now)}",
+            )
+        if pinned.source is not PinSource.INHERITED:
             return None
-        return (
-            f"{resolution.selected.ref}@{pinned.profile}",
-            f"{pinned.profile} is {words.state(pinned.placed, snapshot.now)}",
-        )
-    if served.model != resolution.selected.ref:
+    elif served.model != resolution.selected.ref:
         return str(resolution.selected.ref), f"{resolution.selected.ref} has no credential that can serve now"
     last = snapshot.session.served
     if last is None or last.profile is None or (last.model, last.profile) == (served.model, served.profile.id):
         return None
-    return f"{last.model}@{last.profile}", _moved_on(snapshot, resolution, last.profile)
+    return f"{last.model}@{last.profile}", _moved_on(snapshot, resolution, last, last.profile)
 
 
 def _failure(snapshot: Snapshot, attempt: Attempt) -> str:
@@ -71,17 +72,27 @@ def _failure(snapshot: Snapshot, attempt: Attempt) -> str:
     )
 
 
-def _moved_on(snapshot: Snapshot, resolution: Resolution, profile: str) -> str:
-    """Why the credential that served last does not serve now, although nothing was chosen since."""
+def _moved_on(snapshot: Snapshot, resolution: Resolution, last: Served, profile: str) -> str:
+    """Why what served last does not serve now, although nothing was chosen here since."""
+    if last.model != resolution.selected.ref:
+        whose = f"the choice of {snapshot.parent.key}" if snapshot.parent is not None else "the configuration"
+        return f"the model of this chat is now {resolution.selected.ref} by {whose}"
+    if (
+        resolution.pinned is not None
+        and resolution.pinned.source is PinSource.INHERITED
+        and snapshot.parent is not None
+    ):
+        return f"{snapshot.parent.key} pins it"
+    if profile not in snapshot.credentials.profiles:
+        blind = snapshot.is_blind(last.model.provider)
+        return f"{profile} could not be read from its store" if blind else f"{profile} is gone"
     placed = next((p for p in resolution.placed if p.id == profile), None)
-    if placed is None:
-        return f"{profile} is gone"
-    if not placed.usable:
+    if placed is not None and not placed.usable:
         return f"{profile} is {words.state(placed, snapshot.now)}"
-    auto = snapshot.session.auto
+    auto = snapshot.session.auto(last.model.provider)
     if auto is not None and auto_pin_is_idle(auto, snapshot.now, snapshot.rules.sticky_idle):
         return "this chat has rested, so the order begins anew"
-    return "the order or the default was changed"
+    return "the order, or the choice of the chat above, was changed" if snapshot.parent else "the order was changed"
 
 
 def ended(snapshot: Snapshot, choices: Sequence[Choice], now_chosen: str) -> tuple[str, tuple[Decision, ...]]:

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 
+from core.auth.provider_names import credential_provider
 from core.chat.notices import ended
 from core.errors import LostRace
 from core.messages import Reply, ReplyKind
@@ -11,27 +12,43 @@ from core.resolution.snapshot import Snapshot
 from core.resolution.source import SnapshotSource
 from core.sessions.key import SessionKey
 from core.sessions.ports import SessionStore
+from core.sessions.session import Session
 
 
 async def settle(snapshots: SnapshotSource, sessions: SessionStore, key: SessionKey) -> tuple[list[Reply], Snapshot]:
     """Tell of choices that have ended or can no longer hold, and remove them. Whoever is first tells."""
     snapshot = snapshots.take(key)
-    session, now = snapshot.session, snapshot.now
-    over = session.ended(now)
-    dropped = resolve(snapshot).selected.dropped
-    own = session.current(now)
-    if not over and (dropped is None or own is None):
+    over = snapshot.session.ended(snapshot.now)
+    settled, lost = _without_what_cannot_hold(snapshot, snapshot.session.settled(snapshot.now))
+    if not over and not lost:
         return [], snapshot
-    settled = session.settled(now)
-    if dropped is not None and own is not None:
-        settled = replace(settled, choices=(*settled.choices[:-1], replace(own, model=None)))
     after = resolve(replace(snapshot, session=settled))
     name = words.choice_name(after.selected.choice, snapshot.agent.default)
     text, decisions = ended(snapshot, over, name)
-    if dropped is not None and own is not None:
-        text = f"{text}\n{dropped} can no longer be used here (policy or configuration). Now {name}.".strip()
+    told = "\n".join([*([text] if text else []), *(f"{line} Now {name}." for line in lost)])
     try:
         await sessions.save_choice(settled, decisions)
     except LostRace:
         return [], snapshots.take(key)
-    return [Reply(kind=ReplyKind.NOTICE, text=text)], snapshots.take(key)
+    return [Reply(kind=ReplyKind.NOTICE, text=told)], snapshots.take(key)
+
+
+def _without_what_cannot_hold(snapshot: Snapshot, session: Session) -> tuple[Session, list[str]]:
+    """The session without choices that the configuration no longer allows, and a line about each."""
+    own = session.current(snapshot.now)
+    if own is None:
+        return session, []
+    if snapshot.is_locked:
+        name = words.choice_name(own, snapshot.agent.default)
+        return session.released(snapshot.now), [f"{name} is released: the configuration fixes the model of this chat."]
+    dropped = resolve(snapshot).selected.dropped
+    if dropped is None:
+        return session, []
+    lines = [f"{dropped} can no longer be used here (policy or configuration)."]
+    pin = own.pin
+    profile = snapshot.credentials.profiles.get(pin.profile) if pin is not None else None
+    default = credential_provider(snapshot.agent.default.provider)
+    if pin is not None and (profile is None or credential_provider(profile.provider) != default):
+        lines[0] += f" The pin on {pin.profile} is released with it."
+        pin = None
+    return replace(session, choices=(*session.choices[:-1], replace(own, model=None, pin=pin)), served=None), lines

@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import AsyncGenerator
+from contextlib import aclosing
 from dataclasses import dataclass, replace
 
 from core.auth.order import order_fingerprint
@@ -19,6 +20,7 @@ from core.resolution.resolver import Candidate, Resolution, resolve
 from core.resolution.snapshot import Snapshot
 from core.resolution.source import SnapshotSource
 from core.resolution.view import Sees
+from core.screening import Screen, ScreenedStream
 from core.sessions.history import Message, Role, trim
 from core.sessions.ports import Answered, SessionStore, TurnRecord
 from core.sessions.session import AutoPin, Decision, Served, Session
@@ -40,6 +42,7 @@ class TurnInput:
 
     text: str
     sees: Sees
+    screen: Screen
     item: int | None
     stream: bool
 
@@ -77,11 +80,15 @@ class Turns:
         question = Message(Role.USER, turn.text)
         history = await self._sessions.history(first.session.key, first.session.epoch, first.rules.history_messages)
         answer: _Answer | None = None
-        async for piece in self._candidates(first, attempts, (*history, question)):
-            if isinstance(piece, TextDelta):
-                yield Delta(piece.text)
-            else:
-                answer = piece
+        shown = ScreenedStream(turn.screen)
+        async with aclosing(self._candidates(first, attempts, (*history, question))) as pieces:
+            async for piece in pieces:
+                if not isinstance(piece, TextDelta):
+                    answer = piece
+                elif ready := shown.feed(piece.text):
+                    yield Delta(ready)
+        if ready := shown.rest():
+            yield Delta(ready)
         record, replies = self._replies(first, turn, attempts, answer, question)
         if record is not None:
             try:
@@ -106,15 +113,16 @@ class Turns:
             candidate = next((c for c in left if (str(c.model), c.profile.id) not in tried), None)
             if candidate is None:
                 return
-            async for piece in attempts.run(candidate, _fit(snapshot, candidate, messages)):
-                if isinstance(piece, TextDelta):
-                    yield piece
-                else:
-                    yield _Answer(candidate, piece, snapshot, resolution)
-                    return
+            async with aclosing(attempts.run(candidate, _fit(snapshot, candidate, messages))) as pieces:
+                async for piece in pieces:
+                    if isinstance(piece, TextDelta):
+                        yield piece
+                    else:
+                        yield _Answer(candidate, piece, snapshot, resolution)
+                        return
             failure = attempts.made[-1].failure
             rules_out = spent(failure, candidate.profile) if failure is not None else "turn"
-            if attempts.shown or rules_out == "turn":
+            if attempts.shown or rules_out == "turn" or attempts.left() <= 0:
                 return
             tried.add((str(candidate.model), candidate.profile.id))
             if rules_out == "model":
@@ -130,50 +138,67 @@ class Turns:
     def _replies(
         self, first: Snapshot, turn: TurnInput, attempts: Attempts, answer: _Answer | None, question: Message
     ) -> tuple[TurnRecord | None, list[Reply]]:
+        screened = turn.screen.reply
         if answer is None:
             latest = self._again(first)
             partial = [Reply(kind=ReplyKind.TEXT, text=attempts.shown)] if attempts.shown else []
-            return None, [*partial, unserved(latest, resolve(latest), attempts.made, turn.sees)]
-        text = answer.completed.text
+            card = unserved(latest, resolve(latest), attempts.made, turn.sees)
+            return None, [screened(reply) for reply in (*partial, card)]
+        text = turn.screen.text(answer.completed.text)
         served = Reply(kind=ReplyKind.TEXT, text=text)
         if not text.strip():
             served = Reply(kind=ReplyKind.NOTICE, text="The model gave an empty answer.")
         replies, decisions = [], list[Decision]()
         told = unasked_change(answer.snapshot, answer.resolution, answer.candidate, attempts.made)
         if told is not None:
-            replies.append(
-                Reply(kind=ReplyKind.NOTICE, text=told[0], data={"to": told[1].after, "reason": told[1].reason})
-            )
+            data = {"to": told[1].after, "reason": told[1].reason}
+            replies.append(screened(Reply(kind=ReplyKind.NOTICE, text=told[0], data=data)))
             decisions.append(told[1])
         replies.append(served)
-        session = self._session_after(first, answer).turn_taken()
-        over = session.ended(first.now)
-        if over:
-            after = replace(first, session=session.settled(first.now))
-            name = words.choice_name(resolve(after).selected.choice, first.agent.default)
-            line, ends = ended(first, over, name)
-            replies.append(Reply(kind=ReplyKind.NOTICE, text=line))
-            decisions += ends
-            session = after.session
+        session, line, ends = self._session_after(first, answer)
+        if line:
+            replies.append(screened(Reply(kind=ReplyKind.NOTICE, text=line)))
         record = TurnRecord(
             key=first.session.key,
             epoch=first.session.epoch,
-            version=first.session.version,
+            version=session.version,
             messages=(question, Message(Role.ASSISTANT, text)) if text.strip() else (),
             session=session,
-            decisions=tuple(decisions),
+            decisions=(*decisions, *ends),
             answered=None if turn.item is None else Answered(turn.item, tuple(reply_to_json(r) for r in replies)),
         )
         return record, replies
 
-    def _session_after(self, first: Snapshot, answer: _Answer) -> Session:
-        """Who served is remembered; without a user's pin it becomes the automatic one."""
-        now, candidate = self._clock.now(), answer.candidate
-        session = replace(first.session, served=Served(candidate.model, candidate.profile.id, now))
-        pinned = answer.resolution.pinned
+    def _session_after(self, first: Snapshot, answer: _Answer) -> tuple[Session, str, tuple[Decision, ...]]:
+        """The session as the turn leaves it, and what is told of a choice that was for this turn only.
+
+        It begins with the session as it is stored now: what was chosen while the provider answered stands, and a choice for
+        one turn that lies below it is used up all the same.
+        """
+        latest = self._snapshots.take(first.session.key)
+        used = first.session.choices[-1:] if first.session.choices and first.session.choices[-1].turns_left else ()
+        session = self._stuck(latest.session, first, answer)
+        if latest.session.version == first.session.version:
+            served = Served(answer.candidate.model, answer.candidate.profile.id, self._clock.now())
+            session = replace(session, served=served)
+        if not used or latest.session.epoch != first.session.epoch:
+            return session, "", ()
+        spent = (used[0].set_at, used[0].set_by)
+        left = tuple(c for c in session.choices if c.turns_left is None or (c.set_at, c.set_by) != spent)
+        if len(left) == len(session.choices):
+            return session, "", ()
+        session = replace(session, choices=left, served=None)
+        after = resolve(replace(latest, session=session))
+        name = words.choice_name(after.selected.choice, first.agent.default)
+        line, ends = ended(latest, used, name)
+        return session, line, ends
+
+    def _stuck(self, session: Session, first: Snapshot, answer: _Answer) -> Session:
+        """Without a user's pin, who served becomes the provider's automatic pin."""
+        pinned, candidate = answer.resolution.pinned, answer.candidate
         if pinned is not None and pinned.pin is not None:
             return session
-        held = session.auto
+        now, held = self._clock.now(), session.auto(candidate.model.provider)
         auto = AutoPin(
             profile=candidate.profile.id,
             provider=candidate.model.provider,
@@ -181,7 +206,7 @@ class Turns:
             used_at=now,
             order_fingerprint=order_fingerprint(first.order(candidate.model.provider)),
         )
-        return replace(session, auto=auto)
+        return session.sticking(auto)
 
 
 def _fit(snapshot: Snapshot, candidate: Candidate, messages: tuple[Message, ...]) -> tuple[Message, ...]:

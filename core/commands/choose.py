@@ -7,7 +7,8 @@ from core.auth.profiles import AuthProfile
 from core.auth.provider_names import credential_provider
 from core.commands.command import Asker
 from core.commands.model_request import Form, ModelRequest
-from core.commands.pin_lookup import find_profile, visible_profiles
+from core.commands.pin_lookup import find_profile, not_found, visible_profiles
+from core.commands.visibility import sees
 from core.errors import UserError
 from core.models.ref import ModelRef
 from core.models.selector import Selector, eight_digit_profile
@@ -33,6 +34,21 @@ def choose(asker: Asker, request: ModelRequest) -> Chosen:
     now = asker.snapshot.now
     session = asker.snapshot.session
     before = resolve(asker.snapshot)
+    chosen = _chosen(asker, request, before)
+    for choice in chosen.session.standing(now):
+        if choice.pin is not None and not _may_set(asker, choice.pin, session.standing(now)):
+            raise not_found(asker, choice.pin.profile, before.selected.ref)
+    return chosen
+
+
+def _may_set(asker: Asker, pin: Pin, before: tuple[Choice, ...]) -> bool:
+    """A pin that stood before stays; a new, changed or returning one must be the asker's to give."""
+    profile = asker.snapshot.credentials.profiles.get(pin.profile)
+    stood = any(choice.pin == pin for choice in before)
+    return stood or profile is None or sees(asker.sender, asker.snapshot.rules.access)(profile)
+
+
+def _chosen(asker: Asker, request: ModelRequest, before: Resolution) -> Chosen:
     match request.form:
         case Form.SELECT:
             return _select(asker, request, before)
@@ -43,7 +59,7 @@ def choose(asker: Asker, request: ModelRequest) -> Chosen:
         case Form.MODE:
             return Chosen(_mode(asker, request, before), "mode")
     try:
-        return Chosen(session.undone(now), "undo")
+        return Chosen(asker.snapshot.session.undone(asker.snapshot.now), "undo")
     except LookupError:
         raise UserError(
             "usage", "There is no earlier choice in this session to go back to.", "See /model why."
@@ -51,8 +67,7 @@ def choose(asker: Asker, request: ModelRequest) -> Chosen:
 
 
 def _unlocked(asker: Asker) -> None:
-    key = asker.snapshot.session.key
-    if not {str(key), str(key.parent)}.isdisjoint(asker.snapshot.rules.locked):
+    if asker.snapshot.is_locked:
         raise UserError(
             "selection_locked",
             "The model of this session is fixed by the configuration (session.locked).",
@@ -63,8 +78,9 @@ def _unlocked(asker: Asker) -> None:
 def _select(asker: Asker, request: ModelRequest, before: Resolution) -> Chosen:
     snapshot = asker.snapshot
     selector = _profile_of_digits(asker, request.selector or Selector(""))
-    if selector.model.startswith("@") and selector.profile is None and not selector.quoted:
-        pinned = _pin_only(asker, selector.model[1:], before.selected.ref)
+    alone = _profile_alone(selector)
+    if alone is not None:
+        pinned = _pin_only(asker, alone, before.selected.ref)
         if pinned is not None:
             model = before.selected.choice.model if before.selected.choice else None
             return Chosen(_pinned(asker, request, model, pinned, before, lasting_model=True), "pin")
@@ -95,6 +111,15 @@ def _profile_of_digits(asker: Asker, selector: Selector) -> Selector:
     found = asker.snapshot.lookup.exact(other.model)
     fits = found is not None and credential_provider(found.ref.provider) == credential_provider(profile.provider)
     return other if fits else selector
+
+
+def _profile_alone(selector: Selector) -> str | None:
+    """The profile text of `@work` or `@"odd name"`; None if a model is named."""
+    if not selector.model and selector.profile is not None:
+        return selector.profile
+    return (
+        selector.model[1:] if selector.model.startswith("@") and not selector.quoted and not selector.profile else None
+    )
 
 
 def _pin_only(asker: Asker, text: str, model: ModelRef) -> AuthProfile | None:

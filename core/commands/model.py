@@ -10,13 +10,13 @@ from core.commands.picker import show_picker, show_provider
 from core.commands.status import show_status
 from core.commands.visibility import is_owner, sees
 from core.commands.why import show_why
-from core.errors import UserError
+from core.errors import UserError, shown
 from core.messages import Reply, ReplyKind
 from core.resolution import words
 from core.resolution.resolver import Resolution, pin_is_out, resolve
 from core.resolution.snapshot import Snapshot
 from core.resolution.view import session_view
-from core.sessions.session import Decision
+from core.sessions.session import Choice, Decision
 
 
 async def model(context: CommandContext, argument: str) -> Outcome:
@@ -46,23 +46,29 @@ async def models(context: CommandContext, argument: str) -> Outcome:
 
 def show_list(context: CommandContext, arguments: tuple[str, ...]) -> Outcome:
     """`list`, `list <page>`, `list <provider>`, `list <provider> <page>`."""
-    if len(arguments) > 2 or (len(arguments) == 2 and not arguments[1].isdecimal()):
+    if len(arguments) > 2 or (len(arguments) == 2 and not _is_number(arguments[1])):
         raise UserError(
-            "usage", f"{' '.join(arguments)!r} was not understood.", "Write /model list [<provider>] [<page>]."
+            "usage", f"{shown(' '.join(arguments))} was not understood.", "Write /model list [<provider>] [<page>]."
         )
-    page = int(arguments[-1][:9]) if arguments and arguments[-1].isdecimal() else 1
-    if arguments and not arguments[0].isdecimal():
+    page = int(arguments[-1][:9]) if arguments and _is_number(arguments[-1]) else 1
+    if arguments and not _is_number(arguments[0]):
         return show_provider(context, arguments[0], page)
     if len(arguments) == 2:
-        raise UserError("usage", f"{arguments[0]!r} is not a provider.", "Write /model list [<provider>] [<page>].")
+        raise UserError(
+            "usage", f"{shown(arguments[0])} is not a provider.", "Write /model list [<provider>] [<page>]."
+        )
     return show_picker(context, page)
+
+
+def _is_number(text: str) -> bool:
+    return text.isascii() and text.isdecimal()
 
 
 def no_picker(number: str) -> UserError:
     """The error for a number that refers to nothing that was shown."""
     return UserError(
         "number_without_picker",
-        f"{number} is not a choice that was shown to you here in the last ten minutes. Nothing was changed.",
+        f"{number[:9]} is not a choice that was shown to you here in the last ten minutes. Nothing was changed.",
         "Open the list with /model, then choose by number; or write /model <model>.",
     )
 
@@ -115,18 +121,26 @@ def _account(
     if chosen.kept:
         lines.append("The pin is kept, since the provider is the same.")
     if chosen.released is not None:
-        fate = "does not apply meanwhile" if choice is not None and choice.is_temporary else "is released"
-        lines.append(f"The pin on {chosen.released.profile} {fate}: it is a credential of another provider.")
+        gone = chosen.released.profile not in after.credentials.profiles
+        why = "there is no such profile any more" if gone else "it is a credential of another provider"
+        lines.append(f"The pin on {chosen.released.profile} {_fate(choice)}: {why}.")
     released = was.pinned.pin if was.pinned else None
     if chosen.action in ("release", "default", "undo") and released and (choice is None or choice.pin is None):
-        lines.append(f"The pin on {released.profile} is released.")
+        lines.append(f"The pin on {released.profile} {_fate(choice)}.")
     return lines
+
+
+def _fate(choice: Choice | None) -> str:
+    """What becomes of a pin under a choice: one that ends by itself brings it back."""
+    return "does not apply meanwhile" if choice is not None and choice.is_temporary else "is released"
 
 
 def _temporary(after: Snapshot) -> str:
     """When the choice ends and what returns then."""
     standing = after.session.standing(after.now)
-    below = resolve(replace(after, session=replace(after.session, choices=standing[:-1])))
+    # As it will be then: what lies below, or the chat above, may have ended too.
+    then = standing[-1].expires_at or after.now
+    below = resolve(replace(after, now=then, session=replace(after.session, choices=standing[:-1])))
     back = words.choice_name(below.selected.choice, after.agent.default)
     choice = standing[-1]
     if choice.expires_at is not None:

@@ -7,7 +7,7 @@ from enum import StrEnum
 
 from core.auth.profiles import PinMode
 from core.durations import parse_duration
-from core.errors import UserError
+from core.errors import UserError, shown
 from core.models.selector import Selector, find_directive
 
 USAGE = "Usage: /model [<model>][@<profile>] [for <2h> | once] [strict | prefer], or list, status, auto, default, undo, why."
@@ -62,7 +62,7 @@ def parse_request(argument: str) -> ModelRequest:
         raise UserError("usage", "The quotes of that reference do not end, or it has a second line.", USAGE)
     if directive.selector is None:
         if directive.tail:
-            raise UserError("usage", f"{directive.tail!r} is not a model reference.", USAGE)
+            raise UserError("usage", f"{shown(directive.tail)} is not a model reference.", USAGE)
         return ModelRequest(form=Form.PICKER)
     selector = directive.selector
     if (
@@ -71,19 +71,19 @@ def parse_request(argument: str) -> ModelRequest:
     ):
         raise UserError(
             "usage",
-            f"{argument.split()[0]!r} has characters that a reference may not have.",
-            'Write it in quotes: /model "…"@profile.',
+            f"{shown(argument.split()[0])} has characters that a reference may not have.",
+            'Put the odd part in quotes: /model "…"@profile, /model @"…".',
         )
     words = directive.tail.split()
     word = None if selector.quoted else selector.model.lower()
     if word in RESERVED:
         if selector.profile is not None:
-            raise UserError("profile_needs_model", f"@{selector.profile} needs a model or stands alone.", USAGE)
+            raise UserError("profile_needs_model", f"@{selector.profile[:60]} needs a model or stands alone.", USAGE)
         return _reserved(RESERVED[word], word, words)
-    if word is not None and re.fullmatch(r"\d{1,6}", word) and selector.profile is None:
+    if word is not None and re.fullmatch("[0-9]+", word) and selector.profile is None:
         if words:
-            raise UserError("usage", f"A number takes nothing after it, but {' '.join(words)!r} follows.", USAGE)
-        return ModelRequest(form=Form.NUMBER, number=int(word), selector=selector)
+            raise UserError("usage", f"A number takes nothing after it, but {shown(' '.join(words))} follows.", USAGE)
+        return ModelRequest(form=Form.NUMBER, number=int(word[:9]), selector=selector)
     return _options(Form.SELECT, selector, words)
 
 
@@ -92,7 +92,9 @@ def _reserved(form: Form, word: str, words: list[str]) -> ModelRequest:
         return ModelRequest(form=form, words=tuple(words))
     if form is Form.MODE:
         if words:
-            raise UserError("usage", f"/model {word} takes nothing after it, but {' '.join(words)!r} follows.", USAGE)
+            raise UserError(
+                "usage", f"/model {word} takes nothing after it, but {shown(' '.join(words))} follows.", USAGE
+            )
         return ModelRequest(form=form, mode=PinMode(word))
     return _options(form, None, words)
 
@@ -112,7 +114,7 @@ def _options(form: Form, selector: Selector | None, words: list[str]) -> ModelRe
             rest = [word, *rest]
             break
     if rest:
-        raise UserError("usage", f"{' '.join(rest)!r} was not understood. Nothing was changed.", USAGE)
+        raise UserError("usage", f"{shown(' '.join(rest))} was not understood. Nothing was changed.", USAGE)
     return ModelRequest(form=form, selector=selector, span=span, once=once, mode=mode)
 
 
@@ -123,7 +125,7 @@ def _span(rest: list[str]) -> timedelta:
     except ValueError:
         raise UserError(
             "bad_duration",
-            f"{text!r} is not a duration. Nothing was changed."
+            f"{shown(text)} is not a duration. Nothing was changed."
             if text
             else "`for` needs a duration. Nothing was changed.",
             "Write it as 90s, 45m, 2h, 1h30m or 2d.",

@@ -15,6 +15,8 @@ from core.resolution.resolver import Resolution, resolve
 from core.resolution.snapshot import Snapshot
 from core.resolution.view import model_view, pin_view, standing
 
+CREDENTIALS = 15
+"""Credentials under the models; the others are typed as @<profile> and listed by /model status."""
 PAGE = 10
 """Models on one page: what fits a phone's screen and stays below every platform's limit of buttons."""
 
@@ -62,7 +64,8 @@ def _reply(
     if not 1 <= page <= pages:
         raise UserError("usage", f"There is no page {page}; pages go from 1 to {pages}.", f"Write {command} {pages}.")
     snapshot = context.snapshot
-    choices: list[dict[str, Any]] = [_model_choice(snapshot, ref) for ref in refs[(page - 1) * PAGE : page * PAGE]]
+    shown = refs[(page - 1) * PAGE : page * PAGE]
+    choices: list[dict[str, Any]] = [_model_choice(snapshot, ref, ref == resolution.selected.ref) for ref in shown]
     models = len(choices)
     if credentials:
         choices += _credential_choices(context, resolution)
@@ -72,6 +75,8 @@ def _reply(
     lines += [_line(choice) for choice in choices[:models]]
     if choices[models:]:
         lines += ["", f"Credentials for {resolution.selected.ref}:", *(_line(choice) for choice in choices[models:])]
+        if len(choices) - models == CREDENTIALS:
+            lines.append("     others: /model @<profile>; see /model status")
     lines += ["", "Choose with /model <number> or /model <model>@<profile>. Details: /model status"]
     buttons = [
         Button(n=c["n"], label=c.pop("label"), command=c.pop("command"), selected=c.pop("selected")) for c in choices
@@ -94,11 +99,10 @@ def _heading(snapshot: Snapshot, resolution: Resolution) -> list[str]:
     return [*lines, f"Next: {words.next_words(snapshot, resolution)}"]
 
 
-def _model_choice(snapshot: Snapshot, ref: ModelRef) -> dict[str, Any]:
+def _model_choice(snapshot: Snapshot, ref: ModelRef, current: bool) -> dict[str, Any]:
     placed = snapshot.placed(ref)
     state = next((standing(p)[0] for p in placed if p.position is not None), "ineligible")
     alias = next(iter(snapshot.rules.catalog.aliases_of(ref)), None)
-    current = resolve(snapshot).selected.ref == ref
     name = f"{alias} = {ref}" if alias else str(ref)
     label = f"{alias or ref} · {state}"
     words_ = f"{name} · {state}{' · now' if current else ''}"
@@ -114,9 +118,11 @@ def _credential_choices(context: CommandContext, resolution: Resolution) -> list
     alias = next(iter(snapshot.rules.catalog.aliases_of(ref)), None)
     pinned = resolution.pinned.profile if resolution.pinned and resolution.pinned.pin else None
     choices = []
-    for placed in resolution.placed:
-        if placed.profile is None or not may_see(placed.profile):
-            continue
+    visible = [p for p in resolution.placed if p.profile is not None and may_see(p.profile)]
+    # In their order, and the pinned one and the next always among them.
+    first = sorted(visible, key=lambda p: p.id not in (pinned, resolution.next.profile))[:CREDENTIALS]
+    for placed in sorted(first, key=visible.index):
+        assert placed.profile is not None
         state = words.state(placed, snapshot.now)
         mark = " · pinned" if placed.id == pinned else ""
         mark += " · next" if placed.id == resolution.next.profile else ""
@@ -124,7 +130,7 @@ def _credential_choices(context: CommandContext, resolution: Resolution) -> list
         choices.append({
             "n": 0, "ref": str(ref), "alias": alias, "profile": placed.id, "state": standing(placed)[0],
             "label": f"{placed.id} · {state}", "line": f"{placed.id}{label} · {state}{mark}",
-            "command": f"/model {quote(str(ref))}@{quote(placed.id)}", "selected": placed.id == pinned,
+            "command": f"/model {quote(str(ref), placed.id)}", "selected": placed.id == pinned,
         })  # fmt: skip
     return choices
 

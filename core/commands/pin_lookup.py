@@ -4,9 +4,13 @@ from core.auth.profiles import AuthProfile
 from core.auth.provider_names import credential_provider
 from core.commands.command import Asker
 from core.commands.visibility import sees
-from core.errors import Suggestion, UserError
+from core.errors import Suggestion, UserError, shown
 from core.models.lookup import quote
 from core.models.ref import ModelRef
+
+MOST_OFFERED = 20
+"""Buttons under an error: fewer than every platform's limit."""
+MOST_NAMED = 60
 
 
 def find_profile(asker: Asker, text: str, model: ModelRef) -> AuthProfile:
@@ -31,15 +35,18 @@ def find_profile(asker: Asker, text: str, model: ModelRef) -> AuthProfile:
             "Nothing was changed.",
             _offer(visible, provider),
         )
-    raise UserError(
+    raise not_found(asker, text, model)
+
+
+def not_found(asker: Asker, text: str, model: ModelRef) -> UserError:
+    """The error for a profile that does not exist, or not for this sender."""
+    visible, provider = visible_profiles(asker), credential_provider(model.provider)
+    fitting = [p for p in visible.values() if credential_provider(p.provider) == provider]
+    return UserError(
         "profile_not_found",
-        f"No profile {text!r} for {model.provider}. Nothing was changed.",
+        f"No profile {shown(text)} for {model.provider}. Nothing was changed.",
         _offer(visible, provider),
-        tuple(
-            Suggestion(f"/model {quote(str(model))}@{quote(p.id)}", p.id)
-            for p in visible.values()
-            if credential_provider(p.provider) == provider
-        ),
+        tuple(Suggestion(f"/model {quote(str(model), p.id)}", p.id) for p in fitting[:MOST_OFFERED]),
     )
 
 
@@ -58,4 +65,5 @@ def _offer(visible: dict[str, AuthProfile], provider: str) -> str:
     ids = [p.id for p in visible.values() if credential_provider(p.provider) == provider]
     if not ids:
         return f"You may pin none of {provider}; /model auto uses what there is."
-    return f"You may pin: {', '.join(ids)}."
+    more = f" and {len(ids) - MOST_NAMED} more" if len(ids) > MOST_NAMED else ""
+    return f"You may pin: {', '.join(ids[:MOST_NAMED])}{more}."

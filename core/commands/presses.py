@@ -31,14 +31,15 @@ async def find_number(
 ) -> Pressed | None:
     """What `/model <n>` refers to; None if it is no number, or an alias has that name. Raises number_without_picker."""
     text = invocation.argument.strip()
-    if invocation.name != "model" or not re.fullmatch(r"\d{1,6}", text) or text in snapshot.rules.catalog.aliases:
+    if invocation.name != "model" or not re.fullmatch("[0-9]+", text) or text in snapshot.rules.catalog.aliases:
         return None
     shown = await store.last_shown(snapshot.session.key, sender.key)
     if shown is None or now - shown.at > NUMBERS_HOLD or not _same_catalog(shown, snapshot):
         raise no_picker(text)
-    if not 1 <= int(text) <= len(shown.commands):
+    number = int(text[:9])
+    if not 1 <= number <= len(shown.commands):
         raise no_picker(text)
-    return _pressed(shown, int(text))
+    return _pressed(shown, number)
 
 
 async def find_press(store: ShownStore, snapshot: Snapshot, inbound: Inbound, now: datetime) -> Pressed:

@@ -2,7 +2,7 @@
 
 from core.commands.command import Command, CommandContext, Outcome
 from core.commands.model import model, models
-from core.commands.session import new, restore, whoami
+from core.commands.session import fresh, new, restore, whoami
 from core.commands.status import show_short
 from core.messages import Reply, ReplyKind
 
@@ -30,6 +30,7 @@ COMMANDS = (
     Command(name="new", summary="start a new conversation", handler=new, aliases=("reset",)),
     Command(name="whoami", summary="your id and rights", handler=whoami),
     Command(name="help", summary="what can be typed", handler=help_, aliases=("start",)),
-    Command(name="restore", summary="what the Keep button does", handler=restore, hidden=True, argument="<version>"),
+    Command(name="fresh", summary="a new conversation with the same model", handler=fresh, hidden=True),
+    Command(name="restore", summary="what the Keep button does", handler=restore, hidden=True, argument="<moment>"),
 )
 BY_NAME = {name: command for command in COMMANDS for name in (command.name, *command.aliases)}

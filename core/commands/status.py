@@ -90,6 +90,5 @@ def _candidate(snapshot: Snapshot, placed: Placed, resolution: Resolution, owner
         used, expires = snapshot.health_of(profile).last_used, expiry_moment(profile.expires)
         parts += [f"used {words.ago(used, now)}"] if used else []
         parts += [f"expires {words.moment(expires, now)}"] if expires and expires > now else []
-        parts += [f"expired {words.ago(expires, now)}"] if expires and expires <= now else []
         parts += [f"#{profile.fingerprint}"] if owner and profile.fingerprint else []
     return f"{number} {' · '.join(parts)}"

@@ -5,16 +5,17 @@ the default provider; then what is near. Nothing inexact is applied where a prof
 to a carefully chosen account.
 """
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from core.auth.provider_names import provider_id
-from core.errors import Suggestion, UserError
+from core.errors import Suggestion, UserError, shown
 from core.models import match
 from core.models.catalog import Catalog
 from core.models.policy import allows
 from core.models.ref import ModelRef
-from core.models.selector import Selector, find_directive, split_profile
+from core.models.selector import Selector, find_directive
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +53,13 @@ class Lookup:
     def allowed(self, ref: ModelRef) -> bool:
         """Whether the policy lets a session select it. The default and its fallbacks always are."""
         return ref == self.default or ref in self.fallbacks or allows(self.allow, ref)
+
+    def holds(self, ref: ModelRef) -> bool:
+        """Whether a selection of this model can still stand: its provider is there and serves it, and the policy lets it."""
+        provider = self.catalog.providers.get(ref.provider)
+        if provider is None or not self.allowed(ref):
+            return False
+        return provider.is_open or self.catalog.entry(ref) is not None or ref in (self.default, *self.fallbacks)
 
     def refs(self) -> tuple[ModelRef, ...]:
         """Every listed model that a session is offered: of an offered provider, and allowed. Aliased ones first."""
@@ -104,13 +112,16 @@ class Lookup:
         alias = self.catalog.aliases.get(text.lower())
         if alias is not None:
             return Found(alias)
+        own = self.catalog.providers.get(self.default.provider)
+        if "/" not in text and not text.startswith("@") and own is not None and own.is_open:
+            return Found(ModelRef(own.id, text), listed=False)
         raise self._unknown(text, [m.ref for m in ranked[:3]], selector.profile)
 
     def _ambiguous(self, text: str, refs: Sequence[ModelRef], profile: str | None) -> UserError:
         names = ", ".join(str(ref) for ref in refs)
         return UserError(
             "model_ambiguous",
-            f"{text!r} may be any of {names}. Nothing was changed.",
+            f"{shown(text)} may be any of {names}. Nothing was changed.",
             "Did you mean one of these?",
             _suggestions(refs, profile),
         )
@@ -120,23 +131,28 @@ class Lookup:
         nearest = f"The nearest are {names}." if refs else "No model is configured."
         return UserError(
             "model_unknown",
-            f"No model {text!r} is known. Nothing was changed. {nearest}",
+            f"No model {shown(text)} is known. Nothing was changed. {nearest}",
             "See them all with /model list.",
             _suggestions(refs, profile),
         )
 
 
-def quote(text: str) -> str:
-    """A model or profile text as it can be typed: quoted, if the grammar would read it otherwise."""
-    directive = find_directive(f"/model {text}")
-    if directive and directive.argument == text and not directive.tail and split_profile(text).profile is None:
-        return text
-    escaped = text.replace("\\", "\\\\").replace('"', '\\"')
-    return f'"{escaped}"'
+def quote(model: str, profile: str | None = None) -> str:
+    """A model, or `model@profile`, as it can be typed: in quotes, if the grammar would read it otherwise."""
+    plain = model if profile is None else f"{model}@{profile}"
+    directive = find_directive(f"/model {plain}")
+    if directive and (directive.argument, directive.tail, directive.selector) == (plain, "", Selector(model, profile)):
+        return plain
+    return "@".join(json.dumps(part, ensure_ascii=False) for part in (model, profile) if part is not None)
+
+
+def quote_part(profile: str) -> str:
+    """A profile as it can be typed after a lone `@`."""
+    directive = find_directive(f"/model @{profile}")
+    plain = directive is not None and (directive.argument, directive.tail) == (f"@{profile}", "")
+    return profile if plain else json.dumps(profile, ensure_ascii=False)
 
 
 def _suggestions(refs: Sequence[ModelRef], profile: str | None) -> tuple[Suggestion, ...]:
-    suffix = f"@{quote(profile)}" if profile else ""
-    return tuple(
-        Suggestion(f"/model {quote(str(ref))}{suffix}", f"{ref}{'@' + profile if profile else ''}") for ref in refs
-    )
+    suffix = f"@{profile}" if profile else ""
+    return tuple(Suggestion(f"/model {quote(str(ref), profile)}", f"{ref}{suffix}") for ref in refs)

@@ -11,7 +11,8 @@ from dataclasses import dataclass
 
 _RUN = r"[A-Za-z0-9_.:@-]+"
 _QUOTED = r'"(?:[^"\\\n]|\\.)*"'
-_PATH = rf"{_RUN}(?:/{_RUN})*"
+_LISTED_KEY = r"[A-Za-z0-9_.:@-]*@[A-Za-z0-9_.:@-]+#[0-9]+"  # env:ACME_API_KEYS#2, the only ids of ours with a #
+_PATH = rf"(?:{_RUN}/)*(?:{_LISTED_KEY}|{_RUN})"
 _ARGUMENT = re.compile(rf"(?P<model>{_QUOTED}|{_PATH})(?P<at>@)?(?P<profile>{_QUOTED})?")
 _COMMAND = re.compile(r"(?<!\S)/model(?=$|\s|:)", re.IGNORECASE)
 _COLON = re.compile(r"[^\S\n]*:?[^\S\n]*")

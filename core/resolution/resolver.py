@@ -11,7 +11,6 @@ from enum import StrEnum
 from core.auth.eligibility import Eligibility
 from core.auth.order import Placed, order_fingerprint
 from core.auth.profiles import AuthProfile, PinMode
-from core.auth.provider_names import credential_provider
 from core.models.ref import ModelRef
 from core.resolution.snapshot import Snapshot
 from core.sessions.session import AutoPin, Choice, Pin, auto_pin_is_idle
@@ -121,6 +120,8 @@ def _select(snapshot: Snapshot) -> tuple[Selected, Choice | None, bool]:
     """The model, the choice in force (own, else the parent's), and whether it is the parent's."""
     agent = snapshot.agent
     fallback = ModelSource.AGENT if agent.own_default else ModelSource.DEFAULT
+    if snapshot.is_locked:
+        return Selected(agent.default, fallback, None), None, False
     choice, inherited = snapshot.session.current(snapshot.now), False
     if choice is None and snapshot.parent is not None:
         choice, inherited = _inheritable(snapshot), True
@@ -128,7 +129,7 @@ def _select(snapshot: Snapshot) -> tuple[Selected, Choice | None, bool]:
         return Selected(agent.default, fallback, None), None, False
     if choice.model is None:
         return Selected(agent.default, fallback, choice), choice, inherited
-    if choice.model.provider not in snapshot.rules.catalog.providers or not snapshot.lookup.allowed(choice.model):
+    if not snapshot.lookup.holds(choice.model):
         return Selected(agent.default, fallback, choice, dropped=choice.model), choice, inherited
     source = ModelSource.INHERITED if inherited else ModelSource.SESSION
     return Selected(choice.model, source, choice), choice, inherited
@@ -158,8 +159,8 @@ def _user_pin(
 
 def _auto_pin(snapshot: Snapshot, model: ModelRef, placed: tuple[Placed, ...]) -> Pinned | None:
     """The automatic pin, while it holds: the profile exists, is in the unchanged order, is not out, the session not idle."""
-    auto = snapshot.session.auto
-    if auto is None or credential_provider(auto.provider) != credential_provider(model.provider):
+    auto = snapshot.session.auto(model.provider)
+    if auto is None:
         return None
     stands = next((p for p in placed if p.id == auto.profile), None)
     if stands is None or not stands.usable or auto_pin_is_idle(auto, snapshot.now, snapshot.rules.sticky_idle):

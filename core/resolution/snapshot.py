@@ -1,6 +1,6 @@
 """All that a decision about model and credential may know, at one moment."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -13,6 +13,9 @@ from core.models.lookup import Lookup
 from core.models.ref import ModelRef
 from core.resolution.rules import AgentRules, Rules
 from core.sessions.session import Session
+
+Accounts = Mapping[tuple[str | None, str], Sequence[AuthProfile]]
+"""Profiles that share an account, by the account's name and its provider."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,6 +36,11 @@ class Snapshot:
             return self.rules.agents[self.session.key.agent]
         except KeyError:
             raise unknown_agent(self.session.key.agent, self.rules) from None
+
+    @property
+    def is_locked(self) -> bool:
+        """Whether only the config decides the model here (`session.locked` names the session or its chat)."""
+        return not {str(self.session.key), str(self.session.key.parent)}.isdisjoint(self.rules.locked)
 
     @property
     def offered(self) -> frozenset[str]:
@@ -62,37 +70,52 @@ class Snapshot:
 
     def block(self, profile: AuthProfile, model: ModelRef) -> Window | None:
         """What keeps a credential from serving a model. A rate limit of one profile holds for all of its account."""
+        return self._block(profile, model, self._accounts())
+
+    def _block(self, profile: AuthProfile, model: ModelRef, accounts: Accounts) -> Window | None:
         own = self.health_of(profile).block(str(model), self.now)
-        shared = [self._rate_limit(other, model) for other in self._account(profile)]
+        others = accounts.get(_account(profile), ()) if profile.account is not None else ()
+        shared = [self._rate_limit(other, model) for other in others if other.id != profile.id]
         windows = [w for w in (own, *shared) if w is not None]
         return max(windows, key=lambda w: (w.until is None, w.until or self.now)) if windows else None
 
-    def _account(self, profile: AuthProfile) -> list[AuthProfile]:
-        if profile.account is None:
-            return []
-        wanted = (profile.account, credential_provider(profile.provider))
-        others = self.credentials.profiles.values()
-        return [o for o in others if o.id != profile.id and (o.account, credential_provider(o.provider)) == wanted]
+    def _accounts(self) -> Accounts:
+        """Found once for all credentials: looking for each one's neighbours by itself grows with their square."""
+        found: dict[tuple[str | None, str], list[AuthProfile]] = {}
+        for profile in self.credentials.profiles.values():
+            if profile.account is not None:
+                found.setdefault(_account(profile), []).append(profile)
+        return found
 
     def _rate_limit(self, profile: AuthProfile, model: ModelRef) -> Window | None:
-        window = self.health_of(profile).block(str(model), self.now)
-        return window if window is not None and window.lane is Lane.COOLDOWN else None
+        return self.health_of(profile).block(str(model), self.now, Lane.COOLDOWN)
 
     def order(self, provider: str) -> tuple[str, ...] | None:
         """The explicit order of a provider: the agent's own, else the config's; None if nobody gave one."""
         return explicit_order(provider, self.credentials.order, self.rules.order)
 
+    def is_blind(self, provider: str) -> bool:
+        """Whether the store may hold credentials of this provider that could not be read."""
+        damaged = {credential_provider(name) for name in self.credentials.damaged}
+        return self.credentials.unreadable or credential_provider(provider) in damaged
+
     def placed(self, model: ModelRef) -> tuple[Placed, ...]:
         """Every credential of the model's provider, as it stands for this model."""
+        accounts = self._accounts()
         return place(
             model.provider,
             self.credentials.profiles,
             self.order(model.provider),
             explicit_order(model.provider, self.rules.configured_profiles) or (),
-            lambda profile: self.block(profile, model),
+            lambda profile: self._block(profile, model, accounts),
             lambda profile: self.health_of(profile).last_used,
             self.now,
+            surroundings=not self.is_blind(model.provider),
         )
+
+
+def _account(profile: AuthProfile) -> tuple[str | None, str]:
+    return profile.account, credential_provider(profile.provider)
 
 
 def unknown_agent(agent: str, rules: Rules) -> BotError:

@@ -2,6 +2,7 @@
 
 from datetime import datetime
 
+from core.auth.eligibility import Eligibility, expiry_moment
 from core.auth.order import Placed
 from core.durations import format_duration
 from core.models.ref import ModelRef
@@ -34,6 +35,9 @@ def state(placed: Placed, now: datetime) -> str:
     if name == "ready":
         return name
     if name == "ineligible":
+        expiry = expiry_moment(placed.profile.expires) if placed.profile else None
+        if placed.eligibility is Eligibility.EXPIRED and expiry is not None:
+            return f"expired {ago(expiry, now)}"
         return reason or name
     span = f" {format_duration(until - now)}" if until is not None else " until the credential changes"
     return " · ".join(part for part in (name + span, reason, scope) if part)

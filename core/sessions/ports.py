@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from enum import StrEnum
 from typing import Any, Protocol
 
 from core.sessions.history import Message
@@ -83,6 +84,14 @@ class Shown:
     message: str | None = None
 
 
+class Use(StrEnum):
+    """What using a card came to. first: do it. again: the same inbox item has begun it before a restart. taken: too late."""
+
+    FIRST = "first"
+    AGAIN = "again"
+    TAKEN = "taken"
+
+
 class ShownStore(Protocol):
     """Choices that were shown, so that numbers and buttons survive a restart."""
 
@@ -94,6 +103,6 @@ class ShownStore(Protocol):
 
     async def find_shown(self, token: str) -> Shown | None: ...
 
-    async def use_shown(self, token: str) -> bool:
-        """Mark as used. False if it was used before or is unknown: of two presses only one gets True."""
+    async def use_shown(self, token: str, item: int | None) -> Use:
+        """Mark as used by an inbox item: of two presses only one is FIRST. An unknown token is TAKEN."""
         ...

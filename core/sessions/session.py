@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from core.auth.profiles import PinMode
+from core.durations import span_is_over
 from core.models.ref import ModelRef
 from core.sessions.key import SessionKey
 
@@ -45,9 +46,9 @@ class Choice:
 
     def ended(self, now: datetime) -> bool:
         """Whether its time or its turns are over."""
-        return (self.expires_at is not None and now >= self.expires_at) or (
-            self.turns_left is not None and self.turns_left <= 0
-        )
+        if self.turns_left is not None and self.turns_left <= 0:
+            return True
+        return self.expires_at is not None and span_is_over(self.set_at, self.expires_at, now)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,7 +78,8 @@ class Session:
     key: SessionKey
     choices: tuple[Choice, ...] = ()
     undo: tuple[Choice, ...] | None = None
-    auto: AutoPin | None = None
+    autos: tuple[AutoPin, ...] = ()
+    """The automatic pins, one for a provider, the latest last: a short visit to another model must not cool a cache."""
     served: Served | None = None
     epoch: int = 0
     version: int = 0
@@ -96,13 +98,22 @@ class Session:
         return tuple(choice for choice in self.choices if choice.ended(now))
 
     def settled(self, now: datetime) -> "Session":
-        """Without the choices that have ended."""
-        return replace(self, choices=self.standing(now))
+        """Without the choices that have ended. What they served is no measure for what comes: their end is told by itself."""
+        return replace(self, choices=self.standing(now), served=None)
+
+    def auto(self, provider: str) -> AutoPin | None:
+        """The automatic pin for a provider's models."""
+        return next((pin for pin in self.autos if pin.provider == provider), None)
+
+    def sticking(self, pin: AutoPin) -> "Session":
+        """With this automatic pin in place of its provider's earlier one."""
+        others = tuple(held for held in self.autos if held.provider != pin.provider)
+        return replace(self, autos=(*others, pin)[-DEEPEST:])
 
     def chosen(self, choice: Choice, now: datetime) -> "Session":
         """A temporary choice goes on top; a lasting one replaces everything. What stood before can be undone."""
         before = self.standing(now)
-        after = (*before, choice)[-DEEPEST:] if choice.is_temporary else (choice,)
+        after = _bounded((*before, choice)) if choice.is_temporary else (choice,)
         return replace(self, choices=after, undo=before, served=None)
 
     def amended(self, choice: Choice, now: datetime) -> "Session":
@@ -130,8 +141,9 @@ class Session:
 
     def reset(self, keep: bool, now: datetime) -> "Session":
         """A new conversation: no history, no automatic pin; without `keep` no choice either, but it can be undone."""
-        fresh = replace(self, epoch=self.epoch + 1, auto=None, served=None)
-        return fresh if keep else replace(fresh, choices=(), undo=self.standing(now))
+        fresh = replace(self, epoch=self.epoch + 1, autos=(), served=None)
+        stood = self.standing(now)
+        return fresh if keep else replace(fresh, choices=(), undo=stood or self.undo)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -148,6 +160,15 @@ class Decision:
     reason: str
 
 
+def _bounded(choices: tuple[Choice, ...]) -> tuple[Choice, ...]:
+    """At most DEEPEST: the oldest of those that end by themselves goes, never the one that holds for good."""
+    if len(choices) <= DEEPEST:
+        return choices
+    oldest = next(n for n, choice in enumerate(choices) if choice.is_temporary)
+    return choices[:oldest] + choices[oldest + 1 :]
+
+
 def auto_pin_is_idle(pin: AutoPin, now: datetime, sticky_idle: timedelta) -> bool:
-    """Whether the session has rested so long that the provider's cache is cold anyway. A clock set back counts as no rest."""
-    return now - pin.used_at >= sticky_idle
+    """Whether the session has rested so long that the provider's cache is cold anyway. A use in the far future is a clock
+    that was corrected, and says nothing."""
+    return abs(now - pin.used_at) >= sticky_idle

@@ -84,9 +84,9 @@ def test_a_private_conversation_is_known_by_its_key(key: str, direct: bool) -> N
     assert is_direct(SessionKey.parse(key)) is direct
 
 
-def test_a_line_said_in_a_group_counts_as_said_to_the_bot_and_names_no_place() -> None:
+def test_a_line_said_in_a_group_counts_as_said_to_the_bot_in_that_group() -> None:
     said = Speaker(sender=ROOT, session=SessionKey.parse("agent:main:telegram:default:group:-1")).says("hi")
-    assert (said.text, said.mentioned, said.place.direct, said.place.ids) == ("hi", True, False, ())
+    assert (said.text, said.mentioned, said.place.direct, said.place.ids) == ("hi", True, False, ("telegram:-1",))
 
 
 @pytest.mark.parametrize(

@@ -66,13 +66,17 @@ class TestForScripts:
         assert chat(state_dir, "-m", "evil").stdout == b"evil done\n"
         assert b"\\u001b" not in chat(state_dir, "--json", "-m", "evil").stdout
 
+    @pytest.mark.parametrize("flags", [("--agent", "nobody"), ("--session", "agent:nobody:main")])
+    def test_an_unknown_agent_is_named_with_those_there_are(self, state_dir: Path, flags: tuple[str, ...]) -> None:
+        ended = chat(state_dir, *flags, "-m", "hi")
+        assert (ended.returncode, ended.stdout) == (1, b"")
+        assert b'Unknown agent id "nobody". Configured agents: main, writer.' in ended.stderr
+
     @pytest.mark.parametrize(
         ("flags", "sentence"),
         [
             pytest.param(("--session", "a b"), "'a b' is not a session key", id="session"),
             pytest.param(("--as", "me"), "'me' is not a sender", id="sender"),
-            pytest.param(("--agent", "nobody"), "There is no agent nobody. Known: main, writer.", id="agent"),
-            pytest.param(("--session", "agent:nobody:main"), "There is no agent nobody.", id="agent of a key"),
             pytest.param(
                 ("--agent", "writer", "--session", "agent:main:main"), "belongs to agent main", id="two agents"
             ),

@@ -13,7 +13,7 @@ from core.sessions.session import Session
 from tests.contracts.conftest import Stores
 from tests.contracts.values import AUTO, KEY, LASTING, NOW, ONCE, SERVED, TOPIC, UNTIL, decision, update
 
-FULL = Session(key=KEY, choices=(LASTING, UNTIL, ONCE), undo=(LASTING,), auto=AUTO, served=SERVED, epoch=3)
+FULL = Session(key=KEY, choices=(LASTING, UNTIL, ONCE), undo=(LASTING,), autos=(AUTO,), served=SERVED, epoch=3)
 QUESTION, ANSWER = Message(Role.USER, "why? 😀\0"), Message(Role.ASSISTANT, "because")
 
 
@@ -44,7 +44,7 @@ async def test_a_saved_session_comes_back_equal_with_the_next_version(stores: St
 
 async def test_saving_again_replaces_all_of_it(stores: Stores):
     saved = await stores.sessions.save_choice(FULL, [])
-    emptied = await stores.sessions.save_choice(replace(saved, choices=(), undo=None, auto=None, served=None), [])
+    emptied = await stores.sessions.save_choice(replace(saved, choices=(), undo=None, autos=(), served=None), [])
     assert stored(stores) == emptied == Session(key=KEY, epoch=3, version=2)
 
 
@@ -86,7 +86,7 @@ async def test_an_answer_to_an_item_that_never_was_takes_the_choice_back(stores:
 
 async def test_a_turn_leaves_history_auto_pin_decisions_and_the_answer(stores: Stores):
     (item,) = await stores.inbox.receive([update("1")], NOW)
-    after = Session(key=KEY, auto=AUTO, served=SERVED)
+    after = Session(key=KEY, autos=(AUTO,), served=SERVED)
     await stores.sessions.finish_turn(turn(after, decisions=(decision(1),), answered=Answered(item.id, ({"n": 1},))))
     assert stored(stores) == after
     assert await stores.sessions.history(KEY, 0, 10) == (QUESTION, ANSWER)
@@ -104,16 +104,16 @@ async def test_a_turn_that_uses_up_a_choice_counts_as_a_change_of_choice(stores:
 
 async def test_a_turn_without_a_change_of_choice_leaves_the_version(stores: Stores):
     before = await stores.sessions.save_choice(Session(key=KEY, choices=(LASTING,)), [])
-    await stores.sessions.finish_turn(turn(before, replace(before, auto=AUTO)))
-    assert stored(stores) == replace(before, auto=AUTO)
+    await stores.sessions.finish_turn(turn(before, replace(before, autos=(AUTO,))))
+    assert stored(stores) == replace(before, autos=(AUTO,))
 
 
 async def test_a_choice_made_while_a_turn_ran_stands(stores: Stores):
     before = await stores.sessions.save_choice(Session(key=KEY, choices=(LASTING, ONCE)), [])
     newer = await stores.sessions.save_choice(replace(before, choices=(UNTIL,)), [])
-    after = replace(before.turn_taken(), auto=AUTO, served=SERVED)
+    after = replace(before.turn_taken(), autos=(AUTO,), served=SERVED)
     await stores.sessions.finish_turn(turn(before, after, decisions=(decision(1),)))
-    assert stored(stores) == replace(newer, auto=AUTO)
+    assert stored(stores) == replace(newer, autos=(AUTO,))
     assert await stores.sessions.history(KEY, 0, 10) == (QUESTION, ANSWER)
 
 
@@ -121,7 +121,7 @@ async def test_a_conversation_reset_while_a_turn_ran_stays_new(stores: Stores):
     before = await stores.sessions.save_choice(Session(key=KEY, choices=(LASTING,)), [])
     fresh = await stores.sessions.save_choice(before.reset(keep=True, now=NOW), [])
     (item,) = await stores.inbox.receive([update("1")], NOW)
-    after = replace(before, auto=AUTO, served=SERVED)
+    after = replace(before, autos=(AUTO,), served=SERVED)
     answered = Answered(item.id, ({"n": 1},))
     await stores.sessions.finish_turn(turn(before, after, decisions=(decision(1),), answered=answered))
     assert stored(stores) == fresh

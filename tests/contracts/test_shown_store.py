@@ -4,7 +4,7 @@ import asyncio
 from dataclasses import replace
 from datetime import timedelta
 
-from core.sessions.ports import Shown
+from core.sessions.ports import Shown, Use
 from tests.contracts.conftest import Stores
 from tests.contracts.values import KEY, NOW, TOPIC
 
@@ -31,7 +31,7 @@ async def test_what_was_shown_comes_back_equal(stores: Stores):
 async def test_nothing_shown_is_nothing_found(stores: Stores):
     assert await stores.shown.find_shown("t1") is None
     assert await stores.shown.last_shown(KEY, "telegram:1") is None
-    assert await stores.shown.use_shown("t1") is False
+    assert await stores.shown.use_shown("t1", 1) is Use.TAKEN
 
 
 async def test_the_last_is_the_last_told_even_at_the_same_instant_or_an_earlier_one(stores: Stores):
@@ -50,10 +50,13 @@ async def test_another_sender_or_session_has_its_own_last(stores: Stores):
         assert await stores.shown.last_shown(other.session, other.sender) == other
 
 
-async def test_of_two_presses_only_one_is_true(stores: Stores):
+async def test_of_two_presses_only_one_is_first_and_its_own_item_is_known_again(stores: Stores):
     await stores.shown.show(PICKER)
-    answers = await asyncio.gather(*(stores.shown.use_shown("t1") for _ in range(8)))
-    assert sorted(answers) == [False] * 7 + [True]
+    answers = await asyncio.gather(*(stores.shown.use_shown("t1", item) for item in range(1, 9)))
+    assert sorted(answers) == [Use.FIRST, *[Use.TAKEN] * 7]
+    first = answers.index(Use.FIRST) + 1
+    assert await stores.shown.use_shown("t1", first) is Use.AGAIN, "the same inbox item, after a restart"
+    assert await stores.shown.use_shown("t1", None) is Use.TAKEN
     assert await stores.shown.find_shown("t1") == PICKER
 
 

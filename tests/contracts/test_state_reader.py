@@ -21,7 +21,7 @@ def test_an_empty_database_reads_as_empty_sessions(readable: Stores):
     "session",
     [
         pytest.param(Session(key=KEY, choices=(LASTING, UNTIL, ONCE), undo=(UNTIL, ONCE)), id="stacks in order"),
-        pytest.param(Session(key=KEY, undo=(), auto=AUTO, served=SERVED, epoch=4), id="undo to nothing"),
+        pytest.param(Session(key=KEY, undo=(), autos=(AUTO,), served=SERVED, epoch=4), id="undo to nothing"),
         pytest.param(Session(key=KEY, choices=(LASTING,)), id="no undo"),
     ],
 )
@@ -42,9 +42,9 @@ async def test_every_change_is_seen_by_the_very_next_read(readable: Stores):
     for choices in [(LASTING,), (LASTING, ONCE), (), (UNTIL,)]:
         session = await readable.sessions.save_choice(replace(session, choices=choices), [])
         assert readable.state.read([KEY]).sessions[KEY] == session
-    record = TurnRecord(key=KEY, epoch=0, version=4, messages=(), session=replace(session, auto=AUTO), decisions=())
+    record = TurnRecord(key=KEY, epoch=0, version=4, messages=(), session=replace(session, autos=(AUTO,)), decisions=())
     await readable.sessions.finish_turn(record)
-    assert readable.state.read([KEY]).sessions[KEY].auto == AUTO
+    assert readable.state.read([KEY]).sessions[KEY].autos == (AUTO,)
 
 
 async def test_health_is_read_whole_whatever_sessions_are_asked_for(readable: Stores):

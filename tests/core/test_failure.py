@@ -201,7 +201,7 @@ def test_the_providers_own_word_on_when_to_return(
         assert math.isclose((moment - NOW).total_seconds(), seconds, abs_tol=1e-3)
 
 
-@pytest.mark.parametrize("value", ["1e300", "inf", "99999999", "9999-12-31T23:59:59-12:00", "3000d"])
+@pytest.mark.parametrize("value", ["1e300", "99999999", "9999-12-31T23:59:59-12:00", "3000d"])
 def test_a_time_beyond_belief_is_cut_to_seven_days(value: str) -> None:
     assert reset_time({"retry-after": value}, None, NOW) == NOW + timedelta(days=7)
 

@@ -55,7 +55,7 @@ class SqlWorld(World):
         store, health = SqlSessionStore(self.database), SqlHealthStore(self.database)
         self.snapshots = SnapshotSource(lambda: self.rules, self.credentials, SqlStateReader(self.database), self.clock)
         turns = Turns(self.snapshots, store, health, self.provider, self.clock)
-        self.gateway = Gateway(self.snapshots, store, SqlShownStore(self.database), turns, self.clock)
+        self.gateway = Gateway(self.snapshots, store, SqlShownStore(self.database), turns, self.clock, self.redact)
         self.from_outside = SnapshotSource(lambda: self.rules, self.credentials, SqliteStatusReader(path), self.clock)
 
 

@@ -64,7 +64,7 @@ class FakeSessionStore:
 def _after_turn(stored: Session, record: TurnRecord) -> Session:
     after = record.session
     same = stored.version == record.version
-    kept = replace(stored, auto=after.auto, served=after.served if same else stored.served)
+    kept = replace(stored, autos=after.autos, served=after.served if same else stored.served)
     if not same or (stored.choices, stored.undo) == (after.choices, after.undo):
         return kept
     return replace(kept, choices=after.choices, undo=after.undo, version=stored.version + 1)

@@ -1,0 +1,282 @@
+"""The way of an update from the inbox through the real gateway to the platform: once, in order, and past whatever fails."""
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from datetime import datetime
+
+import pytest
+
+from core.errors import StorageError
+from core.gateway import Gateway
+from core.intake import Intake
+from core.messages import Event, Inbound, Reply, ReplyKind
+from core.ports import InboxItem, InboxState, Update
+from core.sessions.key import SessionKey
+from tests.fakes.inbox import FakeInbox
+from tests.fakes.provider_client import Held
+from tests.world import DIRECT, World
+
+ELSEWHERE = "agent:main:telegram:default:direct:1:thread:9"
+PATIENCE = 5
+
+
+class Desk:
+    """`core.intake.Platform`. `said` is what people see, in order; `refuse` holds texts whose answers cannot be delivered."""
+
+    name = "telegram"
+    account = "default"
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+        self._changed = asyncio.Condition()
+        self.said: list[str] = []
+        self.refuse: set[str] = set()
+
+    def read(self, update: Update) -> Inbound | None:
+        if update.payload["text"] == "gibberish":
+            raise KeyError("no such field")
+        if update.payload["text"] == "sticker":
+            return None
+        return self._world.inbound(str(update.payload["text"]), key=update.lane)
+
+    async def deliver(self, item: InboxItem, inbound: Inbound, events: AsyncIterator[Event]) -> None:
+        async for event in events:
+            if isinstance(event, Reply):
+                if inbound.text in self.refuse:
+                    raise OSError("the platform is not there")
+                async with self._changed:
+                    self.said.append(event.text)
+                    self._changed.notify_all()
+
+    async def has_said(self, count: int) -> list[str]:
+        async with asyncio.timeout(PATIENCE), self._changed:
+            await self._changed.wait_for(lambda: len(self.said) >= count)
+        return self.said
+
+
+class Line:
+    """A world, a desk and the intake between them."""
+
+    def __init__(self, world: World | None = None, inbox: FakeInbox | None = None) -> None:
+        self.world = world or World()
+        if inbox is not None:
+            self.world.inbox = self.world.sessions.inbox = inbox
+        self.desk = Desk(self.world)
+        self.intake = self.restarted()
+        self._number = 0
+
+    def restarted(self) -> Intake:
+        """A new process on the same inbox."""
+        self.intake = Intake(self.world.inbox, self.world.gateway, self.desk, self.world.clock)
+        return self.intake
+
+    def update(self, text: str, lane: str = DIRECT) -> Update:
+        self._number += 1
+        return Update(platform="telegram", account="default", key=str(self._number), lane=lane, payload={"text": text})
+
+    async def hear(self, *texts: str, lane: str = DIRECT) -> None:
+        await self.intake.accept([self.update(text, lane) for text in texts])
+
+    async def over(self) -> None:
+        assert await self.intake.drain(PATIENCE) == 0
+
+    def states(self) -> list[str]:
+        return [item.state.value for item in self.world.inbox.items.values()]
+
+    def hold(self, text: str, profile: str = "acme:work") -> Held:
+        held = Held(text)
+        self.world.provider.script.setdefault(profile, []).append(held)
+        return held
+
+
+@pytest.fixture
+def line() -> Line:
+    return Line()
+
+
+async def begun(held: Held) -> None:
+    await asyncio.wait_for(held.started.wait(), PATIENCE)
+
+
+class TestOrder:
+    async def test_messages_of_a_chat_are_answered_in_their_order_and_other_chats_do_not_wait(self, line: Line) -> None:
+        held = line.hold("one")
+        await line.hear("one", "two", "three")
+        await begun(held)
+        await line.hear("elsewhere", lane=ELSEWHERE)
+        await line.desk.has_said(1)
+        assert len(line.world.provider.requests) == 2
+        held.release.set()
+        await line.over()
+        asked = [request.messages[-1].text for request in line.world.provider.requests]
+        assert asked == ["one", "elsewhere", "two", "three"]
+        assert [m.text for m in line.world.provider.requests[-1].messages][::2] == ["one", "two", "three"]
+        assert line.states() == ["done"] * 4
+
+    async def test_a_command_overtakes_a_turn_and_holds_from_the_next(self, line: Line) -> None:
+        held = line.hold("slow")
+        await line.hear("one")
+        await begun(held)
+        await line.hear("/model opus@zeta:me", "two")
+        assert "Now opus (zeta/opus-1)" in (await line.desk.has_said(1))[0]
+        held.release.set()
+        await line.over()
+        assert line.world.served == ["acme:work", "zeta:me"]
+
+    async def test_what_is_taken_in_at_once_still_happens_in_its_order(self, line: Line) -> None:
+        await line.hear("one", "/model @acme:home", "two", "/model opus@zeta:me", "three")
+        await line.over()
+        assert line.world.served == ["acme:work", "acme:home", "zeta:me"]
+
+    async def test_the_same_update_is_answered_once(self, line: Line) -> None:
+        update = line.update("hi")
+        await asyncio.gather(line.intake.accept([update, update]), line.intake.accept([update]))
+        await line.over()
+        await line.intake.accept([update])
+        await line.over()
+        assert len(line.desk.said) == len(line.world.served) == 1
+
+
+class TestRestart:
+    async def test_what_was_left_is_taken_up_in_its_order(self, line: Line) -> None:
+        updates = [line.update(text) for text in ("/model @acme:home", "one", "two")]
+        await line.world.inbox.receive(updates, line.world.clock.now())
+        await line.intake.resume()
+        await line.over()
+        assert line.world.served == ["acme:home", "acme:home"]
+        assert line.states() == ["done"] * 3
+
+    async def test_an_answer_that_was_decided_but_not_delivered_is_delivered_and_not_decided_again(
+        self, line: Line
+    ) -> None:
+        line.desk.refuse = {"hi", "/model @acme:home", "/new"}
+        await line.hear("hi", "/model @acme:home", "/new")
+        await line.over()
+        assert line.states() == ["answered"] * 3
+        assert line.desk.said == []
+        line.desk.refuse = set()
+        await line.restarted().resume()
+        await line.over()
+        assert line.desk.said[0] == "served-by:acme:work"
+        assert "acme:home, pinned strict" in line.desk.said[1]
+        assert "New conversation" in line.desk.said[2]
+        assert line.states() == ["done"] * 3
+        assert line.world.served == ["acme:work"]
+        assert [d.action for found in line.world.sessions.decided.values() for d in found] == ["pin", "reset"]
+
+    async def test_a_turn_that_a_stop_cut_off_is_done_by_the_next_start(self, line: Line) -> None:
+        held = line.hold("never")
+        await line.hear("hi", "and then")
+        await begun(held)
+        assert await line.intake.drain(0.01) == 2
+        await line.intake.close()
+        assert line.states() == ["new", "new"]
+        await line.restarted().resume()
+        await line.over()
+        assert line.desk.said == ["served-by:acme:work"] * 2
+
+    async def test_a_stop_waits_for_what_was_taken_in(self, line: Line) -> None:
+        held = line.hold("at last")
+        await line.hear("hi", "/model @acme:home")
+        await begun(held)
+        draining = asyncio.create_task(line.intake.drain(PATIENCE))
+        await line.desk.has_said(1)
+        assert not draining.done()
+        held.release.set()
+        assert await draining == 0
+        assert line.desk.said[-1] == "at last"
+
+    async def test_with_nothing_to_do_a_stop_is_over_at_once(self, line: Line) -> None:
+        assert await line.intake.drain(0) == 0
+        await line.intake.close()
+
+
+class TestTrouble:
+    async def test_an_update_that_cannot_be_read_is_dropped_and_the_others_go_on(
+        self, line: Line, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        await line.hear("gibberish", "sticker", "hi")
+        await line.over()
+        assert line.desk.said == ["served-by:acme:work"]
+        assert line.states() == ["done"] * 3
+        assert "could not be read and is dropped" in caplog.text
+
+    async def test_an_answer_that_cannot_be_delivered_stays_and_does_not_keep_the_others(
+        self, line: Line, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        line.desk.refuse = {"one"}
+        await line.hear("one", "two")
+        await line.over()
+        assert line.states() == ["answered", "done"]
+        assert "could not be delivered" in caplog.text
+
+    async def test_an_inbox_that_cannot_be_written_refuses_the_update(self, line: Line) -> None:
+        class Full(FakeInbox):
+            async def receive(self, updates: Sequence[Update], now: datetime) -> tuple[InboxItem, ...]:
+                raise StorageError("storage", "The disk is full.")
+
+        line = Line(inbox=Full())
+        with pytest.raises(StorageError):
+            await line.hear("hi")
+        assert await line.intake.drain(0) == 0
+
+    @pytest.mark.parametrize("text", ["one", "/status", "sticker", "gibberish"])
+    async def test_a_database_that_is_away_for_a_moment_does_not_stop_the_chat(self, text: str) -> None:
+        class Absent(FakeInbox):
+            async def done(self, item: int) -> None:
+                if item == 1:
+                    raise StorageError("storage", "The database is locked.")
+                await super().done(item)
+
+        line = Line(inbox=Absent())
+        await line.hear(text, "two")
+        await line.over()
+        assert line.desk.said[-1] == "served-by:acme:work"
+        assert line.states()[1] == "done"
+
+    @pytest.mark.parametrize("error", [StorageError("storage", "The database is locked."), RuntimeError("a mistake")])
+    async def test_a_state_that_cannot_be_read_for_a_moment_does_not_stop_the_chat(
+        self, line: Line, error: Exception
+    ) -> None:
+        take, failing = line.world.snapshots.take, [True]
+
+        def now_and_then(key: SessionKey) -> object:
+            if failing:
+                failing.clear()
+                raise error
+            return take(key)
+
+        line.world.snapshots.take = now_and_then  # type: ignore[method-assign, assignment]
+        await line.hear("one", "two")
+        await line.over()
+        assert line.desk.said == ["served-by:acme:work"] * 2
+        assert line.states() == ["done", "done"]
+
+    async def test_a_state_that_cannot_be_read_at_all_is_told(self, line: Line) -> None:
+        def never(key: SessionKey) -> object:
+            raise StorageError("storage", "The database is damaged.")
+
+        line.world.snapshots.take = never  # type: ignore[method-assign, assignment]
+        await line.hear("one", "/model")
+        await line.over()
+        assert len(line.desk.said) == 2
+        assert all("database" in text for text in line.desk.said)
+
+    async def test_an_unexpected_error_is_answered_with_a_reference(self, line: Line) -> None:
+        class Broken(Gateway):
+            def __init__(self) -> None:
+                pass
+
+            def waits(self, inbound: Inbound) -> bool:
+                return False
+
+            async def handle(self, inbound: Inbound, item: int | None = None) -> AsyncIterator[Event]:  # type: ignore[override]
+                yield Reply(kind=ReplyKind.ERROR, code="internal", text="Reference for the log: 1.")
+                raise RuntimeError("after it was told")
+
+        line.world.gateway = Broken()
+        line.restarted()
+        await line.hear("one", "two")
+        await line.over()
+        assert line.desk.said == ["Reference for the log: 1."] * 2
+        assert line.states() == [InboxState.NEW] * 2
