@@ -5,7 +5,7 @@ an HTTP client, for `models status` and `models explain`. Every import of an ada
 """
 
 from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, closing
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -77,6 +77,7 @@ async def build_app(
     from adapters.storage.sessions import SqlSessionStore
     from adapters.storage.shown import SqlShownStore
     from adapters.storage.state import SqlStateReader
+    from adapters.storage.turn_locks import TurnLocks
     from core.chat.turn import Turns
     from core.gateway import Gateway
 
@@ -86,13 +87,13 @@ async def build_app(
     paths.create()
     path = settings.database.sqlite_path(paths.database)
     ensure(path)
-    with open_database(path) as database:
+    with open_database(path) as database, closing(TurnLocks(path.with_name(f"{path.name}.turns"), time)) as guard:
         inbox = SqlInbox(database)
         sessions = SqlSessionStore(database)
         snapshots = SnapshotSource(lambda: rules, credentials, SqlStateReader(database), time)
         client = provider or HttpProviderClient(time)
         turns = Turns(snapshots, sessions, SqlHealthStore(database), client, time)
-        gateway = Gateway(snapshots, sessions, SqlShownStore(database), turns, time, redact)
+        gateway = Gateway(snapshots, sessions, SqlShownStore(database), turns, time, redact, guard)
         served = platforms if platforms is not None else _platforms(settings, environ, rules, inbox, gateway, time)
         try:
             yield App(rules, time, gateway, inbox, snapshots, served)

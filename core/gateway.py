@@ -13,6 +13,7 @@ from dataclasses import replace
 from core.access import Action, Verdict, decide
 from core.chat.card import retry_card
 from core.chat.lanes import Lanes
+from core.chat.ports import TurnGuard
 from core.chat.settle import settle
 from core.chat.turn import TurnInput, Turns
 from core.clock import Clock
@@ -46,6 +47,7 @@ class Gateway:
         turns: Turns,
         clock: Clock,
         redact: Callable[[str], str],
+        guard: TurnGuard,
     ) -> None:
         self._snapshots = snapshots
         self._sessions = sessions
@@ -53,7 +55,7 @@ class Gateway:
         self._turns = turns
         self._clock = clock
         self._redact = redact
-        self._turn_lanes = Lanes()
+        self._turn_lanes = Lanes(guard)
         self._command_lanes = Lanes()
 
     async def handle(self, inbound: Inbound, item: int | None = None) -> AsyncGenerator[Event, None]:

@@ -23,6 +23,7 @@ from tests.fakes.provider_client import FakeProviderClient
 from tests.fakes.session_store import FakeSessionStore
 from tests.fakes.shown_store import FakeShownStore
 from tests.fakes.state_reader import FakeStateReader
+from tests.fakes.turn_guard import FakeTurnGuard
 
 DIRECT = "agent:main:telegram:default:direct:1"
 GROUP = "agent:main:telegram:default:group:-100"
@@ -82,7 +83,9 @@ class World:
         reader = FakeStateReader(self.sessions, self.health)
         self.snapshots = SnapshotSource(lambda: self.rules, self.credentials, reader, self.clock)
         turns = Turns(self.snapshots, self.sessions, self.health, self.provider, self.clock)
-        self.gateway = Gateway(self.snapshots, self.sessions, self.shown, turns, self.clock, self.redact)
+        self.gateway = Gateway(
+            self.snapshots, self.sessions, self.shown, turns, self.clock, self.redact, FakeTurnGuard()
+        )
         self.events: list[Event] = []
 
     def redact(self, text: str) -> str:

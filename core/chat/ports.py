@@ -1,9 +1,11 @@
-"""What a turn needs from a provider."""
+"""What a turn needs from outside: a provider, and to be alone in its session."""
 
 from collections.abc import AsyncIterator
+from contextlib import AbstractAsyncContextManager
 from typing import Protocol
 
 from core.chat.completion import Completed, CompletionRequest, TextDelta
+from core.sessions.key import SessionKey
 
 
 class ProviderClient(Protocol):
@@ -14,4 +16,12 @@ class ProviderClient(Protocol):
 
         Raises ProviderError for everything that the provider or the way to it does wrong, and nothing else.
         """
+        ...
+
+
+class TurnGuard(Protocol):
+    """Keeps turns of one session apart that run in different processes on the same state directory."""
+
+    def hold(self, key: SessionKey) -> AbstractAsyncContextManager[None]:
+        """Wait for the session and hold it. A process that dies lets go of it."""
         ...

@@ -34,6 +34,7 @@ from core.resolution.rules import AgentRules
 from core.resolution.source import SnapshotSource
 from core.resolution.view import session_view
 from core.sessions.key import SessionKey
+from tests.fakes.turn_guard import FakeTurnGuard
 from tests.world import DIRECT, GROUP, World, profile, rules
 
 KEYS = (DIRECT, GROUP, f"{GROUP}:thread:7")
@@ -55,7 +56,9 @@ class SqlWorld(World):
         store, health = SqlSessionStore(self.database), SqlHealthStore(self.database)
         self.snapshots = SnapshotSource(lambda: self.rules, self.credentials, SqlStateReader(self.database), self.clock)
         turns = Turns(self.snapshots, store, health, self.provider, self.clock)
-        self.gateway = Gateway(self.snapshots, store, SqlShownStore(self.database), turns, self.clock, self.redact)
+        self.gateway = Gateway(
+            self.snapshots, store, SqlShownStore(self.database), turns, self.clock, self.redact, FakeTurnGuard()
+        )
         self.from_outside = SnapshotSource(lambda: self.rules, self.credentials, SqliteStatusReader(path), self.clock)
 
 
