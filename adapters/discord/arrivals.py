@@ -1,0 +1,129 @@
+"""From the connection to the inbox: one queue, committed in the order of arrival, what was missed before what is new."""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Sequence
+
+import aiohttp
+import discord
+
+from adapters.discord.catch_up import author_roles, missed_messages
+from adapters.discord.inbound import PLATFORM, Reader
+from adapters.discord.marks import Marks
+from adapters.discord.payloads import guild_of, is_talk, message_update, role_ids
+from core.clock import Clock
+from core.errors import BotError
+from core.ports import Inbox, Update
+
+log = logging.getLogger(__name__)
+
+Accept = Callable[[Sequence[Update]], Awaitable[None]]
+
+_BATCH = 100
+_FIRST_WAIT, _LONGEST_WAIT = 0.5, 30.0
+
+
+class _NewSession:
+    """Discord began a session that is not a resumed one: there may be a gap before it."""
+
+
+class Arrivals:
+    """Takes what the client hears and commits it. Nothing waits for the commit but the next commit."""
+
+    def __init__(self, client: discord.Client, reader: Reader, inbox: Inbox, clock: Clock) -> None:
+        self._client = client
+        self._reader = reader
+        self._clock = clock
+        self._marks = Marks(inbox, PLATFORM, reader.account)
+        self._queue: asyncio.Queue[discord.Message | Update | _NewSession] = asyncio.Queue()
+        self._parents: dict[int, int | None] = {}
+
+    def message(self, message: discord.Message) -> None:
+        """A person wrote something."""
+        self._queue.put_nowait(message)
+
+    def update(self, update: Update) -> None:
+        """An interaction."""
+        self._queue.put_nowait(update)
+
+    def new_session(self) -> None:
+        """The gateway session is a fresh one."""
+        self._queue.put_nowait(_NewSession())
+
+    async def run(self, accept: Accept) -> None:
+        """Commit until cancelled. The marks are stored on the way out."""
+        await self._marks.load()
+        try:
+            while True:
+                batch = [await self._queue.get()]
+                while len(batch) < _BATCH and not self._queue.empty():
+                    batch.append(self._queue.get_nowait())
+                await self._commit(batch, accept)
+        finally:
+            await self._marks.save()
+
+    async def _commit(self, batch: list[discord.Message | Update | _NewSession], accept: Accept) -> None:
+        updates: list[Update] = []
+        seen: list[discord.Message] = []
+        for entry in batch:
+            match entry:
+                case _NewSession():
+                    await self._catch_up(accept)
+                case discord.Message():
+                    updates.append(await self._read(entry, role_ids(entry.author)))
+                    seen.append(entry)
+                case _:
+                    updates.append(entry)
+        await self._store(updates, accept)
+        for message in seen:
+            await self._marks.seen(message.channel.id, message.id, self._clock.now())
+
+    async def _store(self, updates: list[Update], accept: Accept) -> None:
+        """Commit, however long the store needs to take it: what is given up here would be lost."""
+        ours = [update for update in updates if self._reader.read(update) is not None]
+        wait = _FIRST_WAIT
+        while ours:
+            try:
+                await accept(ours)
+                return
+            except BotError as error:
+                log.error("Messages from Discord could not be stored (%s); again in %s s.", error.code, wait)
+                await self._clock.sleep(wait)
+                wait = min(wait * 2, _LONGEST_WAIT)
+
+    async def _catch_up(self, accept: Accept) -> None:
+        """Commit what the marks say was missed. Marks move only after the commit."""
+        marks = self._marks.newest_first()
+        if not marks:
+            return
+        await self._client.wait_until_ready()
+        known: dict[tuple[int, int], list[str]] = {}
+        count = 0
+        async for message in missed_messages(self._client, marks, self._clock.now()):
+            if is_talk(message):
+                roles = await author_roles(message, known)
+                await self._store([await self._read(message, roles)], accept)
+                count += 1
+            await self._marks.seen(message.channel.id, message.id, self._clock.now())
+        if count:
+            log.info("%s messages were written on Discord in the meantime.", count)
+
+    async def _read(self, message: discord.Message, roles: list[str]) -> Update:
+        me = self._client.user
+        assert me is not None, "known since the login"
+        return message_update(self._reader, message, me, await self._parent(message), roles)
+
+    async def _parent(self, message: discord.Message) -> int | None:
+        """The channel of a thread. A thread that is not in the cache is asked for once."""
+        channel = message.channel
+        if isinstance(channel, discord.Thread):
+            return channel.parent_id
+        if not isinstance(channel, discord.PartialMessageable) or guild_of(message) is None:
+            return None
+        if channel.id not in self._parents:
+            try:
+                found = await self._client.fetch_channel(channel.id)
+            except (discord.DiscordException, aiohttp.ClientError, OSError):
+                return None
+            self._parents[channel.id] = found.parent_id if isinstance(found, discord.Thread) else None
+        return self._parents[channel.id]

@@ -1,0 +1,180 @@
+"""The Discord platform: logs in, listens until it is cancelled, delivers answers."""
+
+import asyncio
+import contextlib
+import logging
+import re
+from collections.abc import AsyncIterator, Sequence
+
+import aiohttp
+import discord
+from discord.gateway import DiscordWebSocket
+
+from adapters.discord.arrivals import Accept
+from adapters.discord.connection import Connection, OnState
+from adapters.discord.destination import Destination
+from adapters.discord.inbound import PLATFORM, Reader
+from adapters.discord.interactions import Suggest
+from adapters.discord.outbound import Delivery
+from adapters.discord.rest import DiscordRest
+from adapters.discord.wire import bad_token, fatal, keep_quiet, point_at
+from core.auth.secret import Secret
+from core.clock import Clock
+from core.errors import ConfigError
+from core.messages import Event, Inbound
+from core.ports import Inbox, InboxItem, Update
+
+log = logging.getLogger(__name__)
+
+_TOKEN = re.compile(r"[\x21-\x7e]+")
+_WAITS = (1, 2, 5, 10, 20, 40, 60)
+_CLOSE_SECONDS = 3.0
+
+
+class DiscordPlatform:
+    """A bot account on Discord (core.intake.Platform). `agent` and `dm_scope` make the session keys.
+
+    `commands` are (name, summary) of the slash commands; `suggest` answers autocomplete. `api_base_url` and `gateway_url` hold
+    for the whole process; an empty gateway is asked from the API.
+    """
+
+    name = PLATFORM
+
+    def __init__(
+        self,
+        token: Secret,
+        *,
+        account: str = "default",
+        api_base_url: str,
+        gateway_url: str,
+        agent: str,
+        dm_scope: str,
+        inbox: Inbox,
+        clock: Clock,
+        commands: Sequence[tuple[str, str]],
+        suggest: Suggest,
+    ) -> None:
+        self.account = account
+        self._token = token
+        self._gateway_url = gateway_url
+        self._api_base_url = api_base_url
+        self._reader = Reader(agent=agent, account=account, dm_scope=dm_scope)
+        self._inbox = inbox
+        self._clock = clock
+        self._commands = tuple(commands)
+        self._suggest = suggest
+        self._connection: Connection | None = None
+        self._logged_in = asyncio.Event()
+
+    def read(self, update: Update) -> Inbound | None:
+        """What the update means. Pure."""
+        return self._reader.read(update)
+
+    async def deliver(self, item: InboxItem, inbound: Inbound, events: AsyncIterator[Event]) -> None:
+        """Show the answer where the question was asked; waits for the login. Raises BotError if Discord is away for minutes."""
+        await self._logged_in.wait()
+        connection = self._connection
+        assert connection is not None, "set before the login is announced"
+        acknowledged = await connection.acknowledgements.taken(item.update.key)
+        rest = DiscordRest(connection, self._clock)
+        destination = Destination(rest, item.update.payload, acknowledged=acknowledged)
+        await Delivery(item, destination, self._inbox, self._clock).run(events)
+
+    async def run(self, accept: Accept, on_state: OnState) -> None:
+        """Listen until cancelled, reconnecting as often as it takes. States: `connecting`, `connected`, `disconnected`.
+
+        Raises BotError, naming the setting, if Discord refuses the token or the right to read messages. Cancelling closes the
+        gateway connection; answers can be delivered until `close`.
+        """
+        point_at(self._api_base_url, self._gateway_url)
+        keep_quiet()
+        on_state("connecting")
+        connection = await self._login()
+        await self.attend(connection, accept, on_state)
+
+    async def attend(self, connection: Connection, accept: Accept, on_state: OnState) -> None:
+        """Commit what a logged-in connection hears and keep it connected, until cancelled."""
+        self.adopt(connection)
+        connection.on_state = on_state
+        tasks = [asyncio.create_task(connection.arrivals.run(accept)), asyncio.create_task(connection.connect())]
+        try:
+            await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for task in tasks:
+                task.cancel()
+            ended = await asyncio.gather(*tasks, return_exceptions=True)
+            await _hang_up(connection)
+        for error in ended:
+            if isinstance(error, Exception):
+                if (refused := fatal(error)) is not None:
+                    raise refused from error
+                raise error
+
+    async def close(self) -> None:
+        """Let go of all connections. Nothing can be delivered after it."""
+        self._logged_in.clear()
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            await _close(connection)
+
+    def connection(self) -> Connection:
+        """A new connection that is not logged in yet."""
+        return Connection(self._reader, self._inbox, self._clock, commands=self._commands, suggest=self._suggest)
+
+    def adopt(self, connection: Connection) -> None:
+        """Answers go through this logged-in connection from now on."""
+        self._connection = connection
+        self._logged_in.set()
+
+    async def _login(self) -> Connection:
+        """Log in and synchronise the commands, for as long as Discord is merely away."""
+        if not _TOKEN.fullmatch(self._token.reveal().strip()):
+            raise bad_token()
+        waits = iter(_WAITS)
+        while True:
+            connection = self.connection()
+            try:
+                return await self._log_in_once(connection)
+            except BaseException as error:
+                await _close(connection)
+                if (refused := fatal(error)) is not None:
+                    raise refused from error
+                if not isinstance(error, (discord.DiscordException, aiohttp.ClientError, OSError, TimeoutError)):
+                    raise
+                wait = next(waits, _WAITS[-1])
+                log.warning(
+                    "Discord cannot be reached at %s (%s); again in %s s.",
+                    self._api_base_url,
+                    type(error).__name__,
+                    wait,
+                )
+            await self._clock.sleep(wait)
+
+    async def _log_in_once(self, connection: Connection) -> Connection:
+        try:
+            await connection.login(self._token.reveal())
+            if not self._gateway_url:
+                _, url, _ = await connection.http.get_bot_gateway()
+                point_at(self._api_base_url, url)
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
+            raise ConfigError(
+                "channels.discord.api_base_url", "does not answer as Discord does.", "Correct it, or leave it out."
+            ) from error
+        return connection
+
+
+async def _hang_up(connection: Connection) -> None:
+    """End the gateway connection, politely if that is quick."""
+    socket: DiscordWebSocket | None = connection.ws
+    if socket is not None and socket.open:
+        with contextlib.suppress(TimeoutError, aiohttp.ClientError, OSError):
+            async with asyncio.timeout(_CLOSE_SECONDS):
+                await socket.close(code=1000)
+
+
+async def _close(connection: Connection) -> None:
+    await _hang_up(connection)
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(_CLOSE_SECONDS):
+            await connection.close()
+    await connection.http.close()

@@ -1,0 +1,86 @@
+"""What a stored Discord update means. Pure: it reads the payload that payloads.py wrote, also after a restart."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from adapters.discord.components import read_custom_id
+from core.messages import Inbound, Ingress, Place, Sender
+from core.ports import Update
+from core.sessions.key import SessionKey, chat_key, direct_key
+
+PLATFORM = "discord"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reader:
+    """Reads payloads for one bot account. `dm_scope` is `session.dm_scope`."""
+
+    agent: str
+    account: str
+    dm_scope: str
+
+    def read(self, update: Update) -> Inbound | None:
+        """The update in the words of core; None for other bots, webhooks, empty messages and components that are not ours."""
+        payload = update.payload
+        match payload["type"]:
+            case "message":
+                return self._message(payload)
+            case "command":
+                return self._inbound(payload, Ingress.COMMAND, text=command_text(payload), mentioned=True)
+            case "suggest":
+                return self._inbound(payload, Ingress.SUGGEST, text=payload["option"], mentioned=True)
+            case "press":
+                pressed = read_custom_id(payload["custom_id"], payload["values"])
+                if pressed is None:
+                    return None
+                return self._inbound(payload, Ingress.BUTTON, mentioned=True, token=pressed[0], number=pressed[1])
+        return None
+
+    def session(self, payload: Mapping[str, Any]) -> SessionKey:
+        """The session of the chat that the payload comes from; a thread's own within its channel."""
+        if payload["direct"]:
+            return direct_key(self.agent, PLATFORM, self.account, payload["user"]["id"], self.dm_scope)
+        channel, parent = payload["channel"], payload["parent"]
+        if parent is None:
+            return chat_key(self.agent, PLATFORM, self.account, "channel", channel)
+        return chat_key(self.agent, PLATFORM, self.account, "channel", parent).in_thread(channel)
+
+    def _message(self, payload: Mapping[str, Any]) -> Inbound | None:
+        if payload["user"]["bot"] or payload["webhook"]:
+            return None
+        text = without_mention(payload["content"], payload["bot"], payload["bot_role"])
+        text = _with_attachments(text, payload["attachments"])
+        if not text:
+            return None
+        return self._inbound(payload, Ingress.MESSAGE, text=text, mentioned=payload["direct"] or payload["mentioned"])
+
+    def _inbound(self, payload: Mapping[str, Any], ingress: Ingress, **facts: Any) -> Inbound:
+        user = payload["user"]
+        places = [place for place in (payload["channel"], payload["parent"], payload["guild"]) if place is not None]
+        return Inbound(
+            ingress=ingress,
+            sender=Sender(PLATFORM, user["id"], user["name"], tuple(user["roles"])),
+            session=self.session(payload),
+            place=Place(direct=payload["direct"], ids=tuple(f"{PLATFORM}:{place}" for place in places)),
+            **facts,
+        )
+
+
+def command_text(payload: Mapping[str, Any]) -> str:
+    """A slash command as it would be typed: `/model opus@work`."""
+    return f"/{payload['name']} {payload['option'].strip()}".strip()
+
+
+def without_mention(content: str, bot: str, role: str | None) -> str:
+    """The text without the mentions of the bot (by itself or by its role) that it begins with."""
+    names = rf"@!?{re.escape(bot)}" + (rf"|@&{re.escape(role)}" if role else "")
+    return re.sub(rf"\A(?:\s*<(?:{names})>[\s,:]*)+", "", content).strip()
+
+
+def _with_attachments(text: str, names: list[str]) -> str:
+    """Says that files came along, for no file is passed on: an answer can tell it, silence could not. Commands stay as they are."""
+    if not names or text.startswith("/"):
+        return text
+    return f"{text}\n[attached, not readable here: {', '.join(names)}]".strip()

@@ -1,0 +1,143 @@
+"""Deliver one answer: show every event, note what was sent, and carry on from the notes of an interrupted delivery."""
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator
+from typing import Any
+
+from adapters.discord.components import build_components
+from adapters.discord.destination import Destination
+from adapters.discord.markdown import model_markdown, plain_text
+from adapters.discord.rest import Body, Undeliverable
+from adapters.discord.splitting import split_text
+from adapters.discord.stream import GrowingText
+from core.clock import Clock
+from core.errors import BotError
+from core.messages import Delta, Event, Reply, ReplyKind, Working
+from core.ports import Inbox, InboxItem
+
+log = logging.getLogger(__name__)
+
+TYPING_SECONDS = 8.0
+_EMPTY = "(empty answer)"
+
+
+class Delivery:
+    """One answer on its way. The notes hold the refs of every reply's messages, and of the answer that is still growing."""
+
+    def __init__(self, item: InboxItem, destination: Destination, inbox: Inbox, clock: Clock) -> None:
+        self._item = item.id
+        self._to = destination
+        self._inbox = inbox
+        self._clock = clock
+        self._replies: dict[str, list[str]] = {k: list(refs) for k, refs in item.delivery.get("replies", {}).items()}
+        self._streamed: list[str] = list(item.delivery.get("stream", ()))
+        self._shown: dict[str, Body] = {}
+        self._growing = GrowingText(self._show_growing, clock)
+        self._typing: asyncio.Task[None] | None = None
+        self._count = 0
+        for refs in (*self._replies.values(), self._streamed):
+            destination.resume(refs)
+
+    async def run(self, events: AsyncIterator[Event]) -> None:
+        """Show all events. What Discord refuses is logged once and the rest is still consumed.
+
+        Raises BotError `discord_unreachable`, after the last event, if Discord did not answer for minutes.
+        """
+        try:
+            await self._show(events)
+            await self._growing.stop()
+            if self._growing.text.strip():
+                await self._show_growing(self._growing.text)
+            await self._to.finish()
+        except (Undeliverable, BotError) as error:
+            log.warning("Discord does not show an answer: %s.", error)
+            async for _ in events:
+                pass
+            if isinstance(error, BotError):
+                raise
+        finally:
+            self._stop_typing()
+            self._growing.abandon()
+
+    async def _show(self, events: AsyncIterator[Event]) -> None:
+        async for event in events:
+            match event:
+                case Working():
+                    self._start_typing()
+                case Delta(text):
+                    self._stop_typing()
+                    self._growing.feed(text)
+                case Reply(kind=ReplyKind.TEXT):
+                    self._stop_typing()
+                    await self._growing.stop()
+                    await self._text(event)
+                case Reply():
+                    await self._reply(event, plain_text(event.text))
+
+    async def _text(self, reply: Reply) -> None:
+        """The whole answer takes the place of what has grown so far."""
+        if self._streamed:
+            self._replies.setdefault(str(self._count), []).extend(self._streamed)
+            self._streamed = []
+        self._growing = GrowingText(self._show_growing, self._clock)
+        await self._reply(reply, model_markdown(reply.text))
+
+    async def _reply(self, reply: Reply, text: str) -> None:
+        number, self._count = self._count, self._count + 1
+        parts = split_text(text) or [_EMPTY]
+        bodies = [Body(content=part) for part in parts]
+        bodies[-1] = Body(content=parts[-1], components=build_components(reply))
+        refs = self._replies.setdefault(str(number), [])
+        await self._place(
+            bodies, refs, slot=str(number), private=self._to.is_private(reply), replaces=reply.replaces, last=True
+        )
+
+    async def _show_growing(self, text: str) -> None:
+        if not self._streamed:
+            # After a restart in the middle of the answer: what was sent of it is noted under its number.
+            self._streamed = self._replies.pop(str(self._count), [])
+        bodies = [Body(content=part) for part in split_text(model_markdown(text))]
+        await self._place(bodies, self._streamed, slot=str(self._count), private=False, replaces=False, last=False)
+
+    async def _place(
+        self, bodies: list[Body], refs: list[str], *, slot: str, private: bool, replaces: bool, last: bool
+    ) -> None:
+        """Bring the messages of `refs` to show `bodies`: edit those that differ, send those that lack, remove those too many."""
+        for at, body in enumerate(bodies):
+            if at < len(refs):
+                if self._shown.get(refs[at]) != body:
+                    await self._to.edit(refs[at], body)
+            else:
+                refs.append(
+                    await self._to.send(
+                        body, slot=f"{slot}.{at}", private=private, replaces=replaces and at == 0, first=at == 0
+                    )
+                )
+                await self._note()
+            self._shown[refs[at]] = body
+        if last and len(refs) > len(bodies):
+            for ref in refs[len(bodies) :]:
+                await self._to.delete(ref)
+            del refs[len(bodies) :]
+            await self._note()
+
+    async def _note(self) -> None:
+        notes: dict[str, Any] = {"replies": self._replies}
+        if self._streamed:
+            notes["stream"] = self._streamed
+        await self._inbox.note_delivery(self._item, notes)
+
+    def _start_typing(self) -> None:
+        if self._typing is None:
+            self._typing = asyncio.create_task(self._type())
+
+    def _stop_typing(self) -> None:
+        if self._typing is not None:
+            self._typing.cancel()
+            self._typing = None
+
+    async def _type(self) -> None:
+        while True:
+            await self._to.typing()
+            await self._clock.sleep(TYPING_SECONDS)

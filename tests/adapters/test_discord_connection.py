@@ -1,0 +1,273 @@
+"""Logging in, staying connected, losing nothing: the real client over the counterpart's wire."""
+
+import asyncio
+import json
+import logging
+from collections.abc import Iterator
+
+import pytest
+
+from adapters.discord.marks import Marks
+from core.errors import BotError
+from tests.fakes.clock import FakeClock
+from tests.fakes.discord_room import Room, connected
+from tests.fakes.discord_server import DiscordServer
+from tests.fakes.discord_world import Message
+from tests.fakes.inbox import FakeInbox
+
+
+@pytest.fixture
+def server() -> Iterator[DiscordServer]:
+    with DiscordServer() as running:
+        yield running
+
+
+async def test_it_logs_in_synchronises_its_commands_and_says_that_it_is_connected(server: DiscordServer) -> None:
+    async with connected(server) as room:
+        assert room.states == ["connecting", "connected"]
+        by_name = {entry["name"]: entry for entry in server.commands}
+    assert list(by_name) == ["model", "models", "new", "status", "help"]
+    (option,) = by_name["model"]["options"]
+    assert (option["type"], option["required"], option["autocomplete"]) == (3, False, True)
+    assert by_name["new"]["options"] == by_name["help"]["options"] == []
+    assert all(entry["contexts"] == [0, 1] for entry in by_name.values())
+    assert server.gateway.identified == [1 << 0 | 1 << 9 | 1 << 12 | 1 << 15]
+
+
+async def test_the_gateway_is_asked_from_the_api_when_none_is_set(server: DiscordServer) -> None:
+    address, server.gateway_url = server.gateway_url, ""
+    room = Room(server)
+    server.gateway_url = address
+    room.start()
+    await room.wait_for(lambda: "connected" in room.states)
+    await room.close()
+    assert server.sent("GET", "/gateway/bot")
+
+
+async def fails(server: DiscordServer, room: Room | None = None) -> BotError:
+    room = room or Room(server)
+    with pytest.raises(BotError) as caught:
+        async with asyncio.timeout(5):
+            await room.platform.run(room.accept, room.on_state)
+    await room.platform.close()
+    return caught.value
+
+
+async def test_a_token_that_discord_refuses_ends_it_with_the_setting_and_the_next_step(server: DiscordServer) -> None:
+    room = Room(server)
+    server.token = "another-token"
+    error = await fails(server, room)
+    assert error.code == "config"
+    assert "channels.discord.token" in error.message
+    assert "discord.com/developers" in error.hint
+
+
+async def test_a_token_refused_by_the_gateway_ends_it_too(server: DiscordServer) -> None:
+    server.gateway.refused = 4004
+    assert "channels.discord.token" in (await fails(server)).message
+
+
+async def test_a_token_that_cannot_be_one_is_not_even_sent(server: DiscordServer) -> None:
+    server.token = "two\nlines"
+    room = Room(server)
+    assert "channels.discord.token" in (await fails(server, room)).message
+    assert server.requests == []
+
+
+async def test_a_missing_intent_is_told_with_the_name_of_its_switch(server: DiscordServer) -> None:
+    server.gateway.content_allowed = False
+    assert "Message Content Intent" in (await fails(server)).hint
+
+
+async def test_an_address_that_is_not_discords_is_named(server: DiscordServer) -> None:
+    server.bot.wire = lambda: {"html": "Welcome"}  # type: ignore[method-assign]
+    assert "channels.discord.api_base_url" in (await fails(server)).message
+
+
+async def test_discord_being_away_at_the_start_is_waited_out(server: DiscordServer) -> None:
+    server.fail("GET", "/oauth2/applications/@me", 403)
+    async with connected(server) as room:
+        assert room.states == ["connecting", "connected"]
+    assert len(server.sent("GET", "/users/@me")) == 2
+
+
+async def test_refused_commands_do_not_stop_the_bot(server: DiscordServer, caplog: pytest.LogCaptureFixture) -> None:
+    server.fail("PUT", "/commands", 400, code=50035)
+    async with connected(server) as room:
+        assert "connected" in room.states
+    assert "did not take the slash commands" in caplog.text
+
+
+@pytest.mark.parametrize("loss", ["socket", "operation 7"])
+async def test_a_lost_connection_is_resumed_and_nothing_is_lost_or_heard_twice(
+    server: DiscordServer, loss: str
+) -> None:
+    guild = server.guild()
+    channel, alice = server.channel(guild), server.user("alice")
+    async with connected(server) as room:
+        alice.says(channel, "one")
+        await room.wait_for(lambda: room.heard)
+        server.drop_connections() if loss == "socket" else server.ask_to_reconnect()
+        alice.says(channel, "two")
+        alice.says(channel, "three")
+        await room.wait_for(lambda: len(room.heard) == 3 and room.states[-1] == "connected")
+        await room.settled()
+        assert server.gateway.resumed == 1
+        assert room.states[2:] == ["disconnected", "connected"]
+    assert [inbound.text for inbound in room.heard] == ["one", "two", "three"]
+    assert len(channel.messages) == 6
+
+
+async def test_what_was_written_while_no_session_could_be_resumed_is_read_from_the_history(
+    server: DiscordServer,
+) -> None:
+    guild = server.guild()
+    channel, alice = server.channel(guild), server.user("alice")
+    async with connected(server) as room:
+        alice.says(channel, "before")
+        await room.wait_for(lambda: room.heard)
+        server.invalidate_sessions()
+        alice.says(channel, "in the gap")
+        await server.wait_for(lambda: len(room.heard) == 2, 12)
+    assert [inbound.text for inbound in room.heard] == ["before", "in the gap"]
+
+
+async def test_what_was_written_while_the_process_was_away_is_answered_at_its_start(server: DiscordServer) -> None:
+    guild = server.guild()
+    channel, other = server.channel(guild), server.channel(guild, "never seen")
+    alice, robot = server.user("alice"), server.user("robot", bot=True)
+    role = server.role(guild, alice)
+    inbox = FakeInbox()
+    async with connected(server, inbox) as room:
+        for place in (channel, alice.dm):
+            alice.says(place, "first")
+        await room.wait_for(lambda: len(room.heard) == 2)
+        await room.settled()
+    assert set(json.loads(inbox.marks["discord", "default"])) == {str(channel.id), str(alice.dm.id)}
+    for place in (channel, alice.dm, other):
+        alice.says(place, "second")
+    robot.says(channel, "a bot's words")
+    async with connected(server, inbox) as room:
+        await room.wait_for(lambda: len(room.heard) == 2)
+        await room.settled()
+        alice.says(channel, "third")
+        await room.wait_for(lambda: len(room.heard) == 3)
+    assert [inbound.text for inbound in room.heard] == ["second", "second", "third"]
+    assert sorted(inbound.place.direct for inbound in room.heard) == [False, False, True]
+    assert all(inbound.sender.roles == (str(role),) for inbound in room.heard if not inbound.place.direct)
+
+
+async def test_a_mark_that_cannot_be_read_is_no_obstacle(server: DiscordServer) -> None:
+    inbox = FakeInbox()
+    inbox.marks["discord", "default"] = '["not", "a", "mapping"]'
+    alice = server.user("alice")
+    async with connected(server, inbox) as room:
+        alice.says(alice.dm, "hello")
+        await room.wait_for(lambda: room.heard)
+
+
+async def test_marks_are_kept_for_the_two_hundred_chats_with_the_newest_messages() -> None:
+    inbox, now = FakeInbox(), FakeClock().now()
+    marks = Marks(inbox, "discord", "default")
+    for chat in range(250):
+        await marks.seen(chat, 1000 + chat, now)
+    await marks.seen(249, 5, now)
+    await marks.save()
+    again = Marks(inbox, "discord", "default")
+    await again.load()
+    assert list(again.newest_first().items()) == [(chat, 1000 + chat) for chat in range(249, 49, -1)]
+
+
+async def test_a_mark_that_cannot_be_stored_is_stored_later(caplog: pytest.LogCaptureFixture) -> None:
+    class FullInbox(FakeInbox):
+        full = True
+
+        async def set_mark(self, platform: str, account: str, mark: str) -> None:
+            if self.full:
+                raise BotError("storage", "The disk is full.")
+            await super().set_mark(platform, account, mark)
+
+    inbox = FullInbox()
+    marks = Marks(inbox, "discord", "default")
+    await marks.seen(1, 2, FakeClock().now())
+    assert "storage" in caplog.text
+    inbox.full = False
+    await marks.save()
+    assert inbox.marks["discord", "default"] == '{"1": "2"}'
+
+
+async def test_a_store_that_fails_for_a_while_loses_nothing(server: DiscordServer) -> None:
+    alice = server.user("alice")
+    room = Room(server)
+    refused = [BotError("storage", "The disk is full."), BotError("storage", "The disk is full.")]
+
+    async def accept(updates: object) -> None:
+        if refused:
+            raise refused.pop()
+        await room.accept(updates)  # type: ignore[arg-type]
+
+    room.run = asyncio.create_task(room.platform.run(accept, room.on_state))
+    await room.wait_for(lambda: "connected" in room.states)
+    alice.says(alice.dm, "one")
+    alice.says(alice.dm, "two")
+    await room.wait_for(lambda: len(room.heard) == 2)
+    await room.close()
+    assert [inbound.text for inbound in room.heard] == ["one", "two"]
+
+
+async def test_cancelling_ends_the_session_at_once(server: DiscordServer) -> None:
+    async with connected(server) as room, asyncio.timeout(1):
+        assert room.run is not None
+        room.run.cancel()
+        await asyncio.gather(room.run, return_exceptions=True)
+        await server.wait_for(lambda: not server.gateway.sockets)
+
+
+async def test_neither_the_token_nor_an_interactions_token_is_ever_logged(
+    server: DiscordServer, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.DEBUG)
+    alice = server.user("alice")
+    async with connected(server) as room:
+        quiet = alice.slash(alice.dm, "status")
+        await room.wait_for(lambda: quiet.answers)
+        assert quiet.token not in caplog.text
+        server.fail("PATCH", "@original", 500)
+        server.drop_connections()
+        await room.wait_for(lambda: server.gateway.resumed)
+        again = alice.slash(alice.dm, "status")
+        await room.wait_for(lambda: again.answers)
+    assert again.token not in caplog.text
+    assert server.token not in caplog.text
+    assert server.token not in repr(room.platform) + repr(vars(room.platform))
+
+
+async def test_even_the_librarys_own_debug_log_does_not_show_the_bots_token(
+    server: DiscordServer, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.DEBUG, logger="discord")
+    alice = server.user("alice")
+    async with connected(server) as room:
+        alice.says(alice.dm, "hello")
+        await room.wait_for(lambda: room.heard)
+        await room.settled()
+    assert "identify" in caplog.text.lower()
+    assert server.token not in caplog.text
+
+
+async def test_the_bots_token_does_not_travel_with_answers_to_interactions(server: DiscordServer) -> None:
+    alice = server.user("alice")
+    async with connected(server) as room:
+        used = alice.slash(alice.dm, "status")
+        await room.wait_for(lambda: used.answers)
+        await room.settled()
+    sent = [*server.sent("POST", "/callback"), *server.sent("PATCH", "/webhooks")]
+    assert len(sent) == 2
+    assert not any("authorization" in entry["headers"] for entry in sent)
+
+
+def test_the_counterpart_numbers_its_messages_in_time() -> None:
+    with DiscordServer() as server:
+        alice = server.user("alice")
+        first, second = (Message(channel=alice.dm, author=alice, content="x") for _ in range(2))
+    assert first.id < second.id

@@ -1,0 +1,278 @@
+"""A counterpart of Discord on loopback: REST and gateway as a client library needs them, people who write, type and press.
+
+It runs in a thread of its own, so that it serves this process and others alike. What people do returns at once;
+`await server.wait_for(...)` waits for what the bot makes of it.
+"""
+
+import asyncio
+import threading
+import time
+from collections.abc import Callable, Coroutine
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+from aiohttp import web
+
+from tests.fakes.discord_gateway import Gateway
+from tests.fakes.discord_rest import Rest
+from tests.fakes.discord_world import (
+    DIRECT,
+    TEXT,
+    THREAD,
+    Channel,
+    Guild,
+    Interaction,
+    Message,
+    Person,
+    role_wire,
+    snowflake,
+)
+
+_T = TypeVar("_T")
+_PREFIX = "/api/v10"
+
+
+@dataclass
+class Planned:
+    """An answer that the next matching request gets instead of its own."""
+
+    method: str
+    path: str
+    status: int
+    code: int
+    retry_after: float
+    times: int
+
+
+class DiscordServer:
+    """Use as a context manager. `api_base_url`, `gateway_url` and `token` are what a bot is configured with."""
+
+    def __init__(self, token: str = "counterpart-bot-token-0123456789abcdef") -> None:
+        self.token = token
+        self.bot = Person(name="claw", bot=True)
+        self.application = snowflake()
+        self.people: dict[int, Person] = {}
+        self.guilds: list[Guild] = []
+        self.channels: dict[int, Channel] = {}
+        self.interactions: dict[int, Interaction] = {}
+        self.commands: list[dict[str, Any]] = []
+        self.requests: list[dict[str, Any]] = []
+        """Every REST request: method, path, body, headers (lower case)."""
+        self.acknowledge_within = 3.0
+        self.gateway = Gateway(token, self.bot, self.application, self.guilds, self.changed)
+        self.api_base_url = self.gateway_url = ""
+        self._planned: list[Planned] = []
+        self._waiting: list[tuple[asyncio.AbstractEventLoop, asyncio.Event]] = []
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._loop.run_forever, name="discord counterpart", daemon=True)
+
+    def __enter__(self) -> "DiscordServer":
+        self._thread.start()
+        self._do(self._start())
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._do(self._stop())
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join(5)
+        self._loop.close()
+
+    def guild(self, name: str = "guild") -> Guild:
+        """A guild that has the bot. Made before the bot connects, or told by `emit` afterwards."""
+        guild = Guild(name=name, bot=self.bot)
+        self.guilds.append(guild)
+        return guild
+
+    def channel(self, guild: Guild, name: str = "general") -> Channel:
+        return self._add(Channel(name=name, kind=TEXT, guild=guild))
+
+    def thread(self, parent: Channel, name: str = "thread") -> Channel:
+        return self._add(Channel(name=name, kind=THREAD, guild=parent.guild, parent=parent))
+
+    def role(self, guild: Guild, *members: Person) -> int:
+        """A new role for these members; its id."""
+        number = snowflake()
+        for member in members:
+            guild.roles.setdefault(member.id, []).append(number)
+        self.emit("GUILD_ROLE_CREATE", {"guild_id": str(guild.id), "role": role_wire(number, {})})
+        return number
+
+    def user(self, name: str, *, bot: bool = False) -> "User":
+        user = User(name=name, bot=bot, server=self)
+        self.people[user.id] = user
+        return user
+
+    def fail(
+        self, method: str, path: str, status: int, *, code: int = 0, retry_after: float = 0.05, times: int = 1
+    ) -> None:
+        """Refuse the next requests of this method whose path contains `path`."""
+        self._planned.append(Planned(method, path, status, code, retry_after, times))
+
+    def planned(self, method: str, path: str) -> Planned | None:
+        for planned in self._planned:
+            if planned.times > 0 and planned.method == method and planned.path in path:
+                planned.times -= 1
+                return planned
+        return None
+
+    def sent(self, method: str, path: str) -> list[dict[str, Any]]:
+        """The requests of this method whose path contains `path`."""
+        return [entry for entry in list(self.requests) if entry["method"] == method and path in entry["path"]]
+
+    def emit(self, event: str, data: dict[str, Any], *, direct: bool = False) -> None:
+        self._do(self.gateway.emit(event, data, direct=direct))
+
+    def drop_connections(self) -> None:
+        """The network breaks: no close frame."""
+        self._do(self.gateway.drop())
+
+    def ask_to_reconnect(self) -> None:
+        """Operation 7."""
+        self._do(self.gateway.ask(7))
+
+    def invalidate_sessions(self, *, resumable: bool = False) -> None:
+        """Operation 9; what happens until the bot identifies again is in the history only."""
+        if not resumable:
+            self.gateway.sessions.clear()
+        self._do(self.gateway.ask(9, resumable))
+
+    def changed(self) -> None:
+        """Wake everybody who waits. Called from the server's thread and from others."""
+        for loop, event in list(self._waiting):
+            if not loop.is_closed():
+                loop.call_soon_threadsafe(event.set)
+
+    async def wait_for(self, predicate: Callable[[], _T], seconds: float = 8.0) -> _T:
+        """Wait until the predicate is true and return what it said. Raises TimeoutError with the last requests."""
+        waiting = (asyncio.get_running_loop(), asyncio.Event())
+        self._waiting.append(waiting)
+        deadline = time.monotonic() + seconds
+        try:
+            while not (found := predicate()):
+                try:
+                    await asyncio.wait_for(waiting[1].wait(), max(0.0, deadline - time.monotonic()))
+                except TimeoutError:
+                    last = [f"{entry['method']} {entry['path']}" for entry in self.requests[-8:]]
+                    raise TimeoutError(f"it did not happen; the last requests were {last}") from None
+                waiting[1].clear()
+            return found
+        finally:
+            self._waiting.remove(waiting)
+
+    def post(self, message: Message) -> Message:
+        """A message that somebody has written."""
+        message.history.append(message.content)
+
+        async def tell() -> None:
+            message.channel.everything.append(message)
+            await self.gateway.emit("MESSAGE_CREATE", message.event(), direct=message.channel.kind == DIRECT)
+
+        self._do(tell())
+        return message
+
+    def interact(self, interaction: Interaction) -> Interaction:
+        """An interaction that somebody has begun."""
+
+        async def tell() -> None:
+            self.interactions[interaction.id] = interaction
+            event = interaction.event(self.application)
+            await self.gateway.emit("INTERACTION_CREATE", event, direct=interaction.channel.kind == DIRECT)
+
+        self._do(tell())
+        return interaction
+
+    def _add(self, channel: Channel) -> Channel:
+        self.channels[channel.id] = channel
+        if channel.guild is not None:
+            channel.guild.channels.append(channel)
+        return channel
+
+    def _do(self, work: Coroutine[Any, Any, _T]) -> _T:
+        return asyncio.run_coroutine_threadsafe(work, self._loop).result(10)
+
+    async def _start(self) -> None:
+        app = web.Application()
+        app.add_routes(Rest(self).routes(_PREFIX))
+        app.add_routes([web.get("/gateway", self.gateway.handle), web.get("/gateway/", self.gateway.handle)])
+        self._runner = web.AppRunner(app, shutdown_timeout=0.2, access_log=None)
+        await self._runner.setup()
+        site = web.TCPSite(self._runner, "127.0.0.1", 0)
+        await site.start()
+        port = self._runner.addresses[0][1]
+        self.api_base_url = f"http://127.0.0.1:{port}{_PREFIX}"
+        self.gateway_url = self.gateway.url = f"ws://127.0.0.1:{port}/gateway"
+
+    async def _stop(self) -> None:
+        await self._settle()
+        await self.gateway.drop()
+        await self._runner.cleanup()
+        await self._settle()
+
+    async def _settle(self) -> None:
+        """Some passes of the loop: a connection just accepted becomes known, a closed one lets go of its socket."""
+        for _ in range(10):
+            await asyncio.sleep(0)
+
+
+class User(Person):
+    """A person with an account, and what such a person can do in the app."""
+
+    def __init__(self, *, name: str, bot: bool, server: DiscordServer) -> None:
+        super().__init__(name=name, bot=bot)
+        self._server = server
+        self._dm: Channel | None = None
+
+    @property
+    def dm(self) -> Channel:
+        """The private chat with the bot."""
+        if self._dm is None:
+            self._dm = self._server._add(Channel(name="dm", kind=DIRECT, recipient=self))
+        return self._dm
+
+    def says(
+        self, channel: Channel, text: str, *, reply_to: Message | None = None, files: tuple[str, ...] = ()
+    ) -> Message:
+        """Write a message. A mention is `<@id>`, of a role `<@&id>`."""
+        reference = reply_to.id if reply_to is not None else None
+        message = Message(channel=channel, author=self, content=text, reference=reference, attachments=files)
+        return self._server.post(message)
+
+    def slash(self, channel: Channel, command: str, text: str | None = None) -> Interaction:
+        """Use a slash command, its one option filled with `text`. It must have been synchronised, with such an option."""
+        return self._command(2, channel, command, text, {})
+
+    def autocomplete(self, channel: Channel, command: str, text: str) -> Interaction:
+        """Type into the option of a slash command; `choices` is what is offered."""
+        return self._command(4, channel, command, text, {"focused": True})
+
+    def presses(self, message: Message, label: str) -> Interaction:
+        """Press the button with this label."""
+        for row in message.components:
+            for part in row["components"]:
+                if part["type"] == 2 and part["label"] == label:
+                    return self._press(message, {"custom_id": part["custom_id"], "component_type": 2})
+        raise AssertionError(f"there is no button {label!r} under {message.content!r}: {message.components}")
+
+    def selects(self, message: Message, label: str) -> Interaction:
+        """Choose the option with this label from a menu."""
+        for row in message.components:
+            for part in row["components"]:
+                for option in part.get("options", ()):
+                    if option["label"] == label:
+                        data = {"custom_id": part["custom_id"], "component_type": 3, "values": [option["value"]]}
+                        return self._press(message, data)
+        raise AssertionError(f"there is no option {label!r} under {message.content!r}: {message.components}")
+
+    def _press(self, message: Message, data: dict[str, Any]) -> Interaction:
+        made = Interaction(type=3, person=self, channel=message.channel, data=data, pressed=message)
+        return self._server.interact(made)
+
+    def _command(self, kind: int, channel: Channel, name: str, text: str | None, extra: dict[str, Any]) -> Interaction:
+        entry = next((command for command in self._server.commands if command["name"] == name), None)
+        assert entry is not None, f"/{name} was never synchronised"
+        options = []
+        if text is not None:
+            assert entry.get("options"), f"/{name} takes no argument"
+            options = [{"name": entry["options"][0]["name"], "type": 3, "value": text} | extra]
+        data = {"id": entry["id"], "name": name, "type": 1, "options": options}
+        return self._server.interact(Interaction(type=kind, person=self, channel=channel, data=data))
