@@ -12,7 +12,7 @@ from dataclasses import replace
 
 from core.access import Action, Verdict, decide
 from core.chat.card import retry_card
-from core.chat.lanes import Lanes
+from core.chat.lanes import Lanes, Ticket
 from core.chat.ports import TurnGuard
 from core.chat.settle import settle
 from core.chat.turn import TurnInput, Turns
@@ -26,7 +26,7 @@ from core.commands.registry import BY_NAME
 from core.commands.suggestions import suggestions
 from core.commands.visibility import sees
 from core.errors import BotError, LostRace, StorageError, Suggestion, UserError
-from core.messages import Event, Inbound, Ingress, Reply, ReplyKind, reply_to_json
+from core.messages import Event, Inbound, Ingress, Reply, ReplyKind, Working, reply_to_json
 from core.resolution.snapshot import Snapshot
 from core.resolution.source import SnapshotSource
 from core.screening import Screen
@@ -90,7 +90,7 @@ class Gateway:
             return False
 
     def busy(self, key: SessionKey) -> bool:
-        """Whether a turn of this session is running or waiting."""
+        """Whether a turn of this session is running."""
         return self._turn_lanes.busy(key)
 
     async def _answer(self, inbound: Inbound, item: int | None) -> AsyncGenerator[Event, None]:
@@ -105,24 +105,31 @@ class Gateway:
             return
         if mistake is not None:
             raise mistake
+        # The place among the turns is taken now, before anything is waited for: a turn comes when its message came.
+        ticket = self._turn_lanes.ticket(inbound.session)
+        try:
+            async with aclosing(self._allowed(inbound, item, snapshot, invocation, ticket)) as events:
+                async for event in events:
+                    yield event
+        finally:
+            ticket.give_back()
+
+    async def _allowed(
+        self, inbound: Inbound, item: int | None, snapshot: Snapshot, invocation: Invocation | None, ticket: Ticket
+    ) -> AsyncGenerator[Event, None]:
+        """A command, a press or number (a command, a kept message, or both), or a message, inline `/model` included."""
         pressed: Pressed | None = None
-        message: str | None = None if command else inbound.text
-        if press:
+        message: str | None = None
+        if inbound.ingress is Ingress.BUTTON:
             pressed = await find_press(self._shown, snapshot, inbound, self._clock.now())
         elif invocation is not None:
             pressed = await find_number(self._shown, snapshot, inbound.sender, invocation, self._clock.now())
         elif inbound.text.strip():
             invocation, message = self._inline(inbound, snapshot)
         if pressed is not None:
-            invocation, message = pressed.command, pressed.message
-        if pressed is not None and message is not None:
-            use = await self._shown.use_shown(pressed.token, item)
-            if use is Use.TAKEN:
-                raise UserError("number_without_picker", "This choice was already made.", "Look with /model.")
-            if use is Use.AGAIN:
-                # An earlier process began this. Whether it stored the choice is not known, and doing it twice would be wrong;
-                # the message is answered by what stands, or by the card once more.
-                invocation = None
+            invocation, message = await self._use(pressed, item)
+        if message is None:
+            ticket.give_back()
         if invocation is not None:
             for reply in (await settle(self._snapshots, self._sessions, inbound.session))[0]:
                 yield reply
@@ -137,11 +144,21 @@ class Gateway:
                 return
             for reply in replies:
                 yield reply
-        if message is None or not message.strip():
-            return
-        async with aclosing(self._turn(replace(inbound, text=message), item)) as events:
-            async for event in events:
-                yield event
+        if message is not None and message.strip():
+            async with aclosing(self._turn(replace(inbound, text=message), item, ticket)) as events:
+                async for event in events:
+                    yield event
+
+    async def _use(self, pressed: Pressed, item: int | None) -> tuple[Invocation | None, str | None]:
+        """What a resolved choice does: its command, then its kept message. A card can be used once."""
+        if pressed.message is None:
+            return pressed.command, None
+        use = await self._shown.use_shown(pressed.token, item)
+        if use is Use.TAKEN:
+            raise UserError("number_without_picker", "This choice was already made.", "Look with /model.")
+        # An earlier process may have begun this. Whether it stored the choice is not known, and doing it twice would be wrong;
+        # the message is answered by what stands, or by the card once more.
+        return pressed.command if use is Use.FIRST else None, pressed.message
 
     def _parse(self, inbound: Inbound, snapshot: Snapshot) -> tuple[Invocation | None, UserError | None]:
         if inbound.ingress is Ingress.BUTTON:
@@ -164,7 +181,7 @@ class Gateway:
 
     async def _command(self, inbound: Inbound, invocation: Invocation, item: int | None) -> list[Reply]:
         """Run a command and store what it changes, together with its replies."""
-        async with self._command_lanes.enter(inbound.session):
+        async with self._command_lanes.ticket(inbound.session):
             context = CommandContext(
                 snapshot=self._snapshots.take(inbound.session),
                 sender=inbound.sender,
@@ -177,12 +194,15 @@ class Gateway:
             if inbound.ingress is Ingress.BUTTON and replies:
                 replies[0] = replace(replies[0], replaces=True)
             if outcome.change is not None:
+                replies = [replace(reply, shared=True) for reply in replies]
                 answered = None if item is None else Answered(item, tuple(reply_to_json(reply) for reply in replies))
                 await self._sessions.save_choice(outcome.change.session, outcome.change.decisions, answered)
             return replies
 
-    async def _turn(self, inbound: Inbound, item: int | None) -> AsyncGenerator[Event, None]:
-        async with self._turn_lanes.enter(inbound.session):
+    async def _turn(self, inbound: Inbound, item: int | None, ticket: Ticket) -> AsyncGenerator[Event, None]:
+        if ticket.must_wait:
+            yield Working()
+        async with ticket:
             told, snapshot = await settle(self._snapshots, self._sessions, inbound.session)
             for reply in told:
                 yield reply

@@ -11,12 +11,18 @@ from contextlib import aclosing, suppress
 from typing import Protocol
 
 from core.clock import Clock
-from core.errors import StorageError
+from core.errors import BotError, StorageError
 from core.gateway import Gateway
-from core.messages import Event, Inbound, reply_from_json
+from core.messages import Event, Inbound, Working, reply_from_json
 from core.ports import Inbox, InboxItem, InboxState, Update
 
 log = logging.getLogger(__name__)
+
+
+ATTEMPTS = 20
+"""How often an answer is delivered before it is left to the next start: over more than an hour."""
+FIRST_PAUSE = 1.0
+LONGEST_PAUSE = 300.0
 
 
 class Platform(Protocol):
@@ -96,6 +102,7 @@ class Intake:
             self._settle()
 
     async def _begin(self, item: InboxItem) -> None:
+        """Begin with one item. The next one begins when this is answered, or when its turn has begun or waits in its line."""
         try:
             inbound = self._platform.read(item.update)
         except Exception:
@@ -105,16 +112,14 @@ class Intake:
         if inbound is None:
             with suppress(StorageError):  # it is read, and dropped, again at the next start
                 await self._inbox.done(item.id)
-        elif item.state is InboxState.ANSWERED or not self._waits(inbound):
-            await self._finish(item, inbound, asyncio.Event())
-        else:
-            started = asyncio.Event()
-            waiting = self._gateway.busy(inbound.session)
-            turn = asyncio.create_task(self._finish(item, inbound, started), name=f"turn {inbound.session}")
-            self._turns.add(turn)
-            turn.add_done_callback(self._turn_over)
-            if not waiting:
-                await started.wait()
+            return
+        started = asyncio.Event()
+        goes_on = item.state is InboxState.NEW and self._waits(inbound) and self._gateway.busy(inbound.session)
+        task = asyncio.create_task(self._finish(item, inbound, started), name=f"answer in {inbound.session}")
+        self._turns.add(task)
+        task.add_done_callback(self._turn_over)
+        if not goes_on:
+            await started.wait()
 
     def _waits(self, inbound: Inbound) -> bool:
         try:
@@ -132,18 +137,44 @@ class Intake:
             self._idle.set()
 
     async def _finish(self, item: InboxItem, inbound: Inbound, started: asyncio.Event) -> None:
-        """Answer one item and deliver the answer; only then it is done."""
+        """Answer one item and deliver the answer; only then it is done. What fails is tried again while the process lives."""
         try:
-            async with aclosing(self._events(item, inbound, started)) as events:
-                await self._platform.deliver(item, inbound, events)
-            await self._inbox.done(item.id)
+            for attempt in range(ATTEMPTS):
+                if await self._delivered(item, inbound, started):
+                    return await self._done(item)
+                started.set()
+                await self._clock.sleep(min(FIRST_PAUSE * 2**attempt, LONGEST_PAUSE))
+                known = await self._inbox.unfinished(self._platform.name, self._platform.account)
+                item = next((one for one in known if one.id == item.id), item)
+            log.error("an answer for %s stays in the inbox; the next start tries again", self._platform.name)
         except StorageError as error:
-            log.error("the inbox cannot be written: %s", error)
+            log.error("the inbox cannot be read: %s", error)
         except Exception:
             # It stays in the inbox, and the next start tries again; going on at once could repeat it for ever.
             log.exception("an answer could not be delivered to %s", self._platform.name)
         finally:
             started.set()
+
+    async def _delivered(self, item: InboxItem, inbound: Inbound, started: asyncio.Event) -> bool:
+        """Whether the platform has taken it. An unexpected error is raised: what is wrong in the program stays wrong."""
+        try:
+            async with aclosing(self._events(item, inbound, started)) as events:
+                await self._platform.deliver(item, inbound, events)
+        except BotError as error:
+            log.error("an answer could not be delivered to %s: %s", self._platform.name, error)
+            return False
+        return True
+
+    async def _done(self, item: InboxItem) -> None:
+        """Mark as done. While that cannot be stored it is tried again: else the next start would ask the provider once more."""
+        pause = FIRST_PAUSE
+        while True:
+            try:
+                return await self._inbox.done(item.id)
+            except StorageError as error:
+                log.error("what was delivered cannot be stored: %s", error)
+            await self._clock.sleep(pause)
+            pause = min(2 * pause, LONGEST_PAUSE)
 
     async def _events(self, item: InboxItem, inbound: Inbound, started: asyncio.Event) -> AsyncGenerator[Event, None]:
         """The gateway's events, or the replies that were already decided before a restart."""
@@ -153,5 +184,6 @@ class Intake:
             return
         async with aclosing(self._gateway.handle(inbound, item.id)) as events:
             async for event in events:
-                started.set()
+                if isinstance(event, Working):
+                    started.set()
                 yield event

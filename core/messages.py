@@ -93,7 +93,8 @@ class Reply:
     """One answer. `text` of kind TEXT is the model's Markdown; of every other kind it is plain text, one fact a line.
 
     `data` is the JSON of interfaces.md. `private` asks the platform to show it to the sender alone, where it can.
-    `replaces` is true for the answer to a press, which takes the place of the message that was pressed.
+    `replaces` is true for the answer to a press, which takes the place of the message that was pressed. `shared` is true for a
+    stored change: everybody in the chat is to see it, also where the press or the command was private.
     """
 
     kind: ReplyKind
@@ -104,6 +105,7 @@ class Reply:
     token: str = ""
     private: bool = False
     replaces: bool = False
+    shared: bool = False
 
 
 @dataclass(frozen=True, slots=True)

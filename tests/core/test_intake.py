@@ -2,14 +2,15 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Sequence
+from dataclasses import replace
 from datetime import datetime
 
 import pytest
 
-from core.errors import StorageError
+from core.errors import BotError, FailureReason, StorageError
 from core.gateway import Gateway
 from core.intake import Intake
-from core.messages import Event, Inbound, Reply, ReplyKind
+from core.messages import Event, Inbound, Ingress, Reply, ReplyKind
 from core.ports import InboxItem, InboxState, Update
 from core.sessions.key import SessionKey
 from tests.fakes.inbox import FakeInbox
@@ -31,19 +32,28 @@ class Desk:
         self._changed = asyncio.Condition()
         self.said: list[str] = []
         self.refuse: set[str] = set()
+        self.unreachable = 0
+        """How often the platform cannot be reached yet."""
 
     def read(self, update: Update) -> Inbound | None:
         if update.payload["text"] == "gibberish":
             raise KeyError("no such field")
         if update.payload["text"] == "sticker":
             return None
-        return self._world.inbound(str(update.payload["text"]), key=update.lane)
+        inbound = self._world.inbound(str(update.payload["text"]), key=update.lane)
+        if "press" in update.payload:
+            token, number = update.payload["press"]
+            return replace(inbound, ingress=Ingress.BUTTON, token=token, number=number)
+        return inbound
 
     async def deliver(self, item: InboxItem, inbound: Inbound, events: AsyncIterator[Event]) -> None:
         async for event in events:
             if isinstance(event, Reply):
                 if inbound.text in self.refuse:
                     raise OSError("the platform is not there")
+                if self.unreachable:
+                    self.unreachable -= 1
+                    raise BotError("unreachable", "The platform cannot be reached.")
                 async with self._changed:
                     self.said.append(event.text)
                     self._changed.notify_all()
@@ -122,6 +132,38 @@ class TestOrder:
         held.release.set()
         await line.over()
         assert line.world.served == ["acme:work", "zeta:me"]
+
+    @pytest.mark.parametrize("busy", [False, True], ids=["idle", "busy"])
+    async def test_a_message_that_chooses_inline_keeps_its_place(self, line: Line, busy: bool) -> None:
+        held = line.hold("zero")
+        if busy:
+            await line.hear("zero")
+            await begun(held)
+        else:
+            held.release.set()
+        await line.hear("first, /model big please", "second", "third /model small x", "fourth")
+        held.release.set()
+        await line.over()
+        asked = [request.messages[-1].text for request in line.world.provider.requests]
+        assert asked == [*(["zero"] if busy else []), "first, please", "second", "third x", "fourth"]
+
+    async def test_a_pressed_card_runs_beside_commands_and_in_its_place_among_the_turns(self, line: Line) -> None:
+        line.world.provider.script["acme:work"] = [FailureReason.RATE_LIMIT]
+        await line.hear("/model @acme:work", "kept")
+        await line.over()
+        (card,) = [shown for shown in line.world.shown.shown if shown.card]
+        held = line.hold("slow", "acme:home")
+        press = replace(line.update(""), payload={"text": "", "press": (card.token, 1)})
+        await line.intake.accept([press])
+        await begun(held)
+        await line.hear("later", "/whoami")
+        await line.desk.has_said(4)
+        assert "telegram:1" in line.desk.said[-1], "a command is answered while the card's turn runs"
+        held.release.set()
+        await line.over()
+        asked = [request.messages[-1].text for request in line.world.provider.requests]
+        assert asked == ["kept", "kept"]
+        assert line.desk.said[-1].startswith("acme:work is pinned here and out"), "the later message, after the card's turn"
 
     async def test_what_is_taken_in_at_once_still_happens_in_its_order(self, line: Line) -> None:
         await line.hear("one", "/model @acme:home", "two", "/model opus@zeta:me", "three")
@@ -210,6 +252,14 @@ class TestTrouble:
         assert line.states() == ["answered", "done"]
         assert "could not be delivered" in caplog.text
 
+    async def test_a_platform_that_comes_back_gets_the_answer_without_a_second_question(self, line: Line) -> None:
+        line.desk.unreachable = 3
+        await line.hear("one")
+        await line.over()
+        assert line.desk.said == ["served-by:acme:work"]
+        assert len(line.world.provider.requests) == 1
+        assert line.states() == ["done"]
+
     async def test_an_inbox_that_cannot_be_written_refuses_the_update(self, line: Line) -> None:
         class Full(FakeInbox):
             async def receive(self, updates: Sequence[Update], now: datetime) -> tuple[InboxItem, ...]:
@@ -223,8 +273,11 @@ class TestTrouble:
     @pytest.mark.parametrize("text", ["one", "/status", "sticker", "gibberish"])
     async def test_a_database_that_is_away_for_a_moment_does_not_stop_the_chat(self, text: str) -> None:
         class Absent(FakeInbox):
+            away = 3
+
             async def done(self, item: int) -> None:
-                if item == 1:
+                if item == 1 and self.away:
+                    self.away -= 1
                     raise StorageError("storage", "The database is locked.")
                 await super().done(item)
 
@@ -232,7 +285,9 @@ class TestTrouble:
         await line.hear(text, "two")
         await line.over()
         assert line.desk.said[-1] == "served-by:acme:work"
-        assert line.states()[1] == "done"
+        if text not in ("sticker", "gibberish"):
+            assert len(line.desk.said) == 2, "an answer that was shown is not made again"
+            assert line.states() == ["done", "done"]
 
     @pytest.mark.parametrize("error", [StorageError("storage", "The database is locked."), RuntimeError("a mistake")])
     async def test_a_state_that_cannot_be_read_for_a_moment_does_not_stop_the_chat(
