@@ -15,6 +15,7 @@ from core.sessions.key import SessionKey, chat_key, direct_key
 
 PLATFORM = "telegram"
 IDENTITY = "received_by"
+_ATTACHED = ("animation", "photo", "video", "audio", "voice", "document")
 _CALLBACK = re.compile(r"([^\s:]{1,60}):([1-9][0-9]{0,3})")
 
 
@@ -44,17 +45,21 @@ class Scope:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Address:
-    """Where the answer goes: chat, topic, the message to reply to in a group, and for a press what was pressed."""
+    """Where the answer goes: chat, topic, the message to reply to in a group, and for a press what was pressed.
+
+    `onlookers`: whether others than the sender read the chat.
+    """
 
     chat: int
     thread: int | None = None
     reply_to: int | None = None
     query: str | None = None
     pressed: int | None = None
+    onlookers: bool = False
 
 
 def read_update(payload: Mapping[str, Any], scope: Scope) -> Inbound | None:
-    """The update as an Inbound: a text message of a person, or a press on a button. Everything else is None."""
+    """The update as an Inbound: a person's text, alone or under a file, or a press on a button. Everything else is None."""
     press = _mapping(payload.get("callback_query"))
     if press:
         return _read_press(press, scope)
@@ -85,6 +90,7 @@ def address(payload: Mapping[str, Any]) -> Address | None:
         reply_to=here if not press and chat.get("type") != "private" else None,
         query=query if isinstance(query, str) and query else None,
         pressed=here if press else None,
+        onlookers=chat.get("type") != "private",
     )
 
 
@@ -102,12 +108,15 @@ def topic(message: Mapping[str, Any]) -> int | None:
 
 def _read_message(message: Mapping[str, Any], names: Spelling, scope: Scope) -> Inbound | None:
     sender = _person(message.get("from"))
-    text = message.get("text")
+    attached = message.get("text") is None
+    text, entities = (
+        message.get("caption" if attached else "text"),
+        message.get("caption_entities" if attached else "entities"),
+    )
     # A message in the name of a chat (channel, anonymous admin) has a stand-in as its sender: there is nobody to authorise.
     if sender is None or not isinstance(text, str) or message.get("sender_chat") is not None:
         return None
     session = scope.session(message, sender.id)
-    entities = message.get("entities")
     said = addressed_text(text, entities if isinstance(entities, list) else [], names)
     if session is None or said is None or not said.text:
         return None
@@ -115,9 +124,17 @@ def _read_message(message: Mapping[str, Any], names: Spelling, scope: Scope) -> 
     answered = _mapping(message.get("reply_to_message"))
     to_us = _number(_mapping(answered.get("from")).get("id")) == names.id and "forum_topic_created" not in answered
     mentioned = place.direct or said.named or to_us
-    return Inbound(
-        ingress=Ingress.MESSAGE, sender=sender, session=session, place=place, text=said.text, mentioned=mentioned
-    )
+    told = _with_attachment(said.text, message) if attached else said.text
+    return Inbound(ingress=Ingress.MESSAGE, sender=sender, session=session, place=place, text=told, mentioned=mentioned)
+
+
+def _with_attachment(text: str, message: Mapping[str, Any]) -> str:
+    """Says that a file came along, which is not passed on: an answer can tell it, silence could not. Commands stay as they are."""
+    if text.startswith("/"):
+        return text
+    # An animation is listed as a document too; the more telling word comes first.
+    kind = next((kind for kind in _ATTACHED if kind in message), "file")
+    return f"{text}\n[attached, not readable here: {kind}]"
 
 
 def _read_press(press: Mapping[str, Any], scope: Scope) -> Inbound | None:

@@ -34,9 +34,16 @@ def _fits(token: str, button: Button) -> bool:
 
 
 def _key(token: str, button: Button) -> InlineKeyboardButton:
-    # The end of a long model or profile name is what tells it from its neighbours.
-    label = button.label if len(button.label) <= _LABEL_LIMIT else "…" + button.label[1 - _LABEL_LIMIT :]
+    label = _shortened(button.label)
     return InlineKeyboardButton(f"✓ {label}" if button.selected else label, callback_data=_data(token, button))
+
+
+def _shortened(label: str) -> str:
+    """Cut in the middle: a label begins with what is chosen and ends with how that stands."""
+    if len(label) <= _LABEL_LIMIT:
+        return label
+    half = _LABEL_LIMIT // 2
+    return f"{label[:half]}…{label[half + 1 - _LABEL_LIMIT :]}"
 
 
 def _data(token: str, button: Button) -> str:

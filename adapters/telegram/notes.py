@@ -4,12 +4,15 @@ Replies are counted by kind, since a turn that runs again may announce other thi
 TEXT again. JSON: {"slots": {"text:0": {"messages": [17, 18], "whole": false}}}.
 """
 
+import logging
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from core.errors import StorageError
 from core.messages import ReplyKind
 
+_log = logging.getLogger(__name__)
 Save = Callable[[Mapping[str, Any]], Awaitable[None]]
 
 
@@ -22,12 +25,17 @@ class Slot:
 
 
 class Notes:
-    """The slots of one answer, handed to `save` whenever one changed."""
+    """The slots of one answer, handed to `save` whenever one changed.
+
+    They are an aid, not a condition: while they cannot be stored the answer is shown all the same, since it is paid for. A
+    restart may then show a part of it twice, which is less of a loss than half an answer.
+    """
 
     def __init__(self, stored: Mapping[str, Any], save: Save) -> None:
         self._save = save
         self._slots = _read(stored)
         self._counted: dict[str, int] = {}
+        self._complained = False
 
     def next_slot(self, kind: ReplyKind) -> Slot:
         """The slot of the next reply of its kind: as noted earlier, or empty."""
@@ -37,9 +45,14 @@ class Notes:
         return self._slots.setdefault(f"{name}:{number}", Slot())
 
     async def keep(self) -> None:
-        """Store all slots; durable on return."""
+        """Store all slots; durable on return. A failure to store them is logged, once an answer."""
         used = {name: {"messages": slot.messages, "whole": slot.whole} for name, slot in self._slots.items()}
-        await self._save({"slots": used})
+        try:
+            await self._save({"slots": used})
+        except StorageError as error:
+            if not self._complained:
+                _log.error("What was sent of an answer cannot be noted; a restart may send it again: %s", error)
+            self._complained = True
 
 
 def _read(stored: Mapping[str, Any]) -> dict[str, Slot]:

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import logging
 from collections.abc import AsyncIterator, Iterator
 
 from telegram import Bot
@@ -12,13 +13,14 @@ from adapters.telegram.inbound import Address
 from adapters.telegram.keyboard import keyboard
 from adapters.telegram.live import Live
 from adapters.telegram.notes import Notes
-from adapters.telegram.query import QueryAnswer
+from adapters.telegram.query import QueryAnswer, alert_text
 from adapters.telegram.render import markdown, render
 from adapters.telegram.transport import token_refused
 from adapters.telegram.writer import Writer
 from core.clock import Clock
 from core.messages import Delta, Event, Reply, ReplyKind, TurnReport, Working
 
+_log = logging.getLogger(__name__)
 TYPING_EVERY = 4.0
 
 
@@ -35,6 +37,8 @@ class Delivery:
         self._writer = Writer(bot, to, clock)
         self._query = QueryAnswer(bot, to.query, clock)
         self._pressed = to.pressed
+        self._chat = to.chat
+        self._hushed = to.onlookers and (to.query is not None or to.pressed is not None)
         self._typing: asyncio.Task[None] | None = None
         self._growing: tuple[Board, Live] | None = None
         self._refused: InvalidToken | None = None
@@ -72,20 +76,43 @@ class Delivery:
             case Reply():
                 await self._reply(event)
             case Delta(text):
-                self._query.dismiss()
+                self._open_turn()
                 self._stop_typing()
                 self._grow(text)
             case Working():
-                self._query.dismiss()
+                self._open_turn()
                 if self._typing is None:
                     self._typing = asyncio.create_task(self._keep_typing(), name="telegram: typing")
             case TurnReport():
                 pass
 
-    async def _reply(self, reply: Reply) -> None:
-        if reply.private and not reply.buttons and await self._query.alert(reply.text):
-            return
+    def _open_turn(self) -> None:
+        """A turn has begun, after a press on a card too. What becomes of it concerns everybody who saw the question."""
         self._query.dismiss()
+        self._hushed = False
+
+    async def _whisper(self, reply: Reply) -> bool:
+        """Tell a private reply to a press to the person alone. True if it is dealt with, False if it is to be a message.
+
+        In a group an alert is the only way that nobody else sees. If there can be none (any more), it is left out.
+        """
+        if not reply.private or reply.shared:
+            return False
+        if self._hushed:
+            if not await self._query.alert(alert_text(reply)):
+                _log.info(
+                    "What a press in chat %s was answered could not be shown to one person alone and is left out.",
+                    self._chat,
+                )
+            return True
+        return not reply.buttons and await self._query.alert(reply.text)
+
+    async def _reply(self, reply: Reply) -> None:
+        if await self._whisper(reply):
+            return
+        if reply.replaces or reply.kind is not ReplyKind.NOTICE:
+            # A mere announcement may be followed by a refusal, which needs the query; the grace second bounds the wait.
+            self._query.dismiss()
         if reply.kind in (ReplyKind.TEXT, ReplyKind.ERROR):
             self._stop_typing()
         if reply.kind is ReplyKind.TEXT and self._growing is not None:

@@ -67,8 +67,6 @@ class Poller:
                 reason, wait = error.message, error.seconds
             except TelegramError as error:
                 reason = error.message
-            except StorageError as error:
-                reason = f"updates could not be stored: {error}"
             self._report(f"disconnected: {reason}", on_state)
             await self._clock.sleep(full_jitter(self._failures) if wait is None else wait)
             self._failures += 1
@@ -79,11 +77,24 @@ class Poller:
         wait = 0
         while True:
             batch = [raw for raw in await self._bot.fetch(self._offset, wait) if _number(raw) is not None]
+            if batch:
+                await self._store([self._update(raw, identity) for raw in batch], accept, on_state)
+                self._offset = max(_number(raw) or 0 for raw in batch) + 1
             self._failures, wait = 0, POLL_SECONDS
             self._report("connected", on_state)
-            if batch:
-                await accept([self._update(raw, identity) for raw in batch])
-                self._offset = max(_number(raw) or 0 for raw in batch) + 1
+
+    async def _store(self, updates: Sequence[Update], accept: Accept, on_state: OnState) -> None:
+        """Return when the updates are stored, however long that takes.
+
+        Asking Telegram again would bring the same updates at once, over and over; what is in hand is tried again instead.
+        """
+        while True:
+            try:
+                return await accept(updates)
+            except StorageError as error:
+                self._report(f"disconnected: updates could not be stored: {error}", on_state)
+            await self._clock.sleep(full_jitter(self._failures))
+            self._failures += 1
 
     async def _connect(self) -> Mapping[str, Any]:
         me = await self._bot.get_me()

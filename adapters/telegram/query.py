@@ -8,10 +8,19 @@ from telegram.error import TelegramError
 
 from adapters.telegram.patience import insist
 from core.clock import Clock
+from core.messages import Reply
 
 _log = logging.getLogger(__name__)
 GRACE = 1.0
 ALERT_LIMIT = 200
+
+
+def alert_text(reply: Reply) -> str:
+    """What an alert can show of a reply: no choices, since an alert has no buttons, and no more than Telegram takes."""
+    numbers = {f"{button.n}." for button in reply.buttons}
+    told = [line for line in reply.text.splitlines() if line.strip().partition(" ")[0] not in numbers]
+    text = "\n".join(told).strip()
+    return text if len(text) <= ALERT_LIMIT else f"{text[: ALERT_LIMIT - 1]}…"
 
 
 class QueryAnswer:

@@ -1,7 +1,8 @@
 """Writing into one chat: send, edit, delete, and what Telegram's refusals mean for it.
 
 A chat that cannot be written to (blocked, kicked, gone, closed topic) is said once in the log; after that the writer does
-nothing more, so that whoever feeds it need not ask.
+nothing more, so that whoever feeds it need not ask. A message whose look is refused is shown without its formatting or its
+keyboard: the words matter, and a choice can be typed. One that is refused all the same is left out, the others go on.
 """
 
 import logging
@@ -24,6 +25,10 @@ _NO_PREVIEW = LinkPreviewOptions(is_disabled=True)
 _UNCHANGED = "message is not modified"
 _MESSAGE_GONE = ("message to edit not found", "message can't be edited", "message_id_invalid", "no text in the message")
 _FORMAT_REFUSED = ("entit",)
+_CHAT_CLOSED = (
+    *("chat not found", "chat_", "channel_", "rights", "thread not found", "topic_", "peer_id_invalid"),
+    *("user_is_blocked", "user_banned", "deactivated", "user not found", "kicked"),
+)
 
 
 class Lost(Exception):
@@ -43,13 +48,14 @@ class Writer:
         self._chat = to.chat
         self._clock = clock
         self.out_of_reach = False
+        self._complained = False
 
     async def send(
         self, piece: Piece, keys: InlineKeyboardMarkup | None = None, *, first: bool, patient: bool
     ) -> int | None:
-        """Send a message and give its id; None if the chat is out of reach. The first one replies to the person's message."""
+        """Send a message and give its id; None if it is refused. The first one replies to the person's message."""
 
-        async def call(shown: Piece) -> int:
+        async def call(shown: Piece, keys: InlineKeyboardMarkup | None) -> int:
             message = await self._bot.send_message(
                 self._chat,
                 shown.text,
@@ -62,7 +68,7 @@ class Writer:
             return message.message_id
 
         try:
-            return await self._in_chat(lambda: self._formatted(piece, call), patient=patient, repeatable=False)
+            return await self._in_chat(lambda: self._reduced(piece, keys, call), patient=patient, repeatable=False)
         except Unconfirmed as error:
             if not patient:
                 raise
@@ -74,7 +80,7 @@ class Writer:
     ) -> bool:
         """Make a message of ours show this. False if it is not there to be edited any more; already showing it is fine."""
 
-        async def call(shown: Piece) -> bool:
+        async def call(shown: Piece, keys: InlineKeyboardMarkup | None) -> bool:
             try:
                 await self._bot.edit_message_text(
                     shown.text,
@@ -92,7 +98,7 @@ class Writer:
                 raise
             return True
 
-        done = await self._in_chat(lambda: self._formatted(piece, call), patient=patient, repeatable=True)
+        done = await self._in_chat(lambda: self._reduced(piece, keys, call), patient=patient, repeatable=True)
         return True if done is None else done
 
     async def delete(self, message: int) -> None:
@@ -114,7 +120,7 @@ class Writer:
     async def _in_chat(
         self, call: Callable[[], Awaitable[T]], *, patient: bool, repeatable: bool, moved: bool = False
     ) -> T | None:
-        """Make a call; None if the chat is out of reach. A group that became a supergroup is followed to its new id, once."""
+        """Make a call; None if it is refused. A group that became a supergroup is followed to its new id, once."""
         if self.out_of_reach:
             return None
         try:
@@ -126,6 +132,12 @@ class Writer:
                 self._chat = error.new_chat_id
                 return await self._in_chat(call, patient=patient, repeatable=repeatable, moved=True)
             self._give_up(error)
+        except BadRequest as error:
+            if _says(error, *_CHAT_CLOSED):
+                self._give_up(error)
+            elif not self._complained:
+                self._complained = True
+                _log.warning("Telegram refused a message to chat %s; it is left out: %s", self._chat, error.message)
         except TelegramError as error:
             self._give_up(error)
         return None
@@ -134,14 +146,24 @@ class Writer:
         self.out_of_reach = True
         _log.warning("Chat %s cannot be written to, the answer is dropped: %s", self._chat, error.message)
 
-    async def _formatted(self, piece: Piece, call: Callable[[Piece], Awaitable[T]]) -> T:
-        try:
-            return await call(piece)
-        except BadRequest as error:
-            if not piece.entities or not _says(error, *_FORMAT_REFUSED):
-                raise
-            _log.warning("Telegram refused the formatting of an answer; it is shown as plain text: %s", error.message)
-            return await call(piece.plain)
+    async def _reduced(
+        self,
+        piece: Piece,
+        keys: InlineKeyboardMarkup | None,
+        call: Callable[[Piece, InlineKeyboardMarkup | None], Awaitable[T]],
+    ) -> T:
+        """Make a call; what is refused because of its look is tried again with less of it, down to the bare words."""
+        while True:
+            try:
+                return await call(piece, keys)
+            except BadRequest as error:
+                if piece.entities and _says(error, *_FORMAT_REFUSED):
+                    lost, piece = "formatting", piece.plain
+                elif keys is not None and not _says(error, *_CHAT_CLOSED):
+                    lost, keys = "buttons", None
+                else:
+                    raise
+                _log.warning("Telegram refused an answer with its %s; it is shown without: %s", lost, error.message)
 
     def _reply_parameters(self) -> ReplyParameters | None:
         if self._to.reply_to is None:

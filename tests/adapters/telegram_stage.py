@@ -9,6 +9,7 @@ from typing import Any, Self
 
 from adapters.telegram.client import TelegramPlatform
 from core.auth.secret import Secret
+from core.errors import StorageError
 from core.messages import Event, Reply, ReplyKind
 from core.ports import InboxItem, InboxState, Update
 from tests.fakes.clock import FakeClock
@@ -19,11 +20,13 @@ MENU = (("model", "Which model and credential"), ("new", "A new session"))
 
 
 class FakeInbox:
-    """core.ports.Inbox in memory."""
+    """core.ports.Inbox in memory. While `full`, no note can be stored."""
 
     def __init__(self) -> None:
         self.items: dict[str, InboxItem] = {}
         self.notes: list[Mapping[str, Any]] = []
+        self.full = False
+        self.refused = 0
         self._news = asyncio.Event()
 
     async def receive(self, updates: Sequence[Update], now: datetime) -> tuple[InboxItem, ...]:
@@ -39,6 +42,9 @@ class FakeInbox:
         return tuple(item for item in self.items.values() if item.state is not InboxState.DONE)
 
     async def note_delivery(self, item: int, delivery: Mapping[str, Any]) -> None:
+        if self.full:
+            self.refused += 1
+            raise StorageError("storage", "The disk is full.")
         self.notes.append(delivery)
         self._news.set()
         self._change(item, delivery=delivery)

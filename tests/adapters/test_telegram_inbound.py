@@ -77,6 +77,28 @@ def test_a_mention_anywhere_counts_and_is_removed_at_the_start(text: str, part: 
     assert (inbound.text, inbound.mentioned) == (wanted, True)
 
 
+@pytest.mark.parametrize(
+    ("fields", "wanted"),
+    [
+        pytest.param({"photo": []}, "look\n[attached, not readable here: photo]", id="photo"),
+        pytest.param({"document": {}}, "look\n[attached, not readable here: document]", id="document"),
+        pytest.param(
+            {"document": {}, "animation": {}}, "look\n[attached, not readable here: animation]", id="animation"
+        ),
+        pytest.param({"paid_media": {}}, "look\n[attached, not readable here: file]", id="a kind not known here"),
+    ],
+)
+def test_a_caption_is_a_text_that_tells_of_its_file(fields: dict[str, Any], wanted: str) -> None:
+    assert read(message(None, chat=PRIVATE, caption="look", **fields)).text == wanted
+
+
+def test_mentions_and_commands_in_a_caption_are_read_as_in_a_text() -> None:
+    mention = entity("mention", "@our_bot look", "@our_bot")
+    mentioned = read(message(None, photo=[], caption="@our_bot look", caption_entities=[mention]))
+    assert (mentioned.text, mentioned.mentioned) == ("look\n[attached, not readable here: photo]", True)
+    assert read(message(None, photo=[], caption="/model@our_bot opus")).text == "/model opus"
+
+
 def test_a_mention_of_a_bot_without_user_name_is_told_by_its_id() -> None:
     text = "😀 Botty hello"
     mention = entity("text_mention", text, "Botty", user={"id": 777, "is_bot": True, "first_name": "Botty"})
@@ -153,7 +175,11 @@ def test_the_private_session_is_as_wide_as_the_setting_says() -> None:
         pytest.param(message(sender_chat={"id": -100200, "type": "supergroup"}), id="anonymous admin"),
         pytest.param(message(sender_chat={"id": -9, "type": "channel"}), id="in the name of a channel"),
         pytest.param(message(chat={"id": -9, "type": "channel"}), id="channel"),
-        pytest.param(message(None, photo=[], caption="look"), id="photo"),
+        pytest.param(message(None, photo=[]), id="photo without a word"),
+        pytest.param(message(None, photo=[], caption="  "), id="photo with a blank caption"),
+        pytest.param(message(None, photo=[], caption="/model@other_bot"), id="a captioned command for another bot"),
+        pytest.param(message(None, photo=[], caption=["look"]), id="caption of a wrong shape"),
+        pytest.param(message(None, sticker={}), id="sticker"),
         pytest.param(message("   "), id="blank"),
         pytest.param({"update_id": 1, "channel_post": message()["message"]}, id="channel post"),
         pytest.param({"update_id": 1, "edited_message": message()["message"]}, id="edited message"),
@@ -204,7 +230,7 @@ def test_a_press_acts_on_the_session_of_the_chat_that_shows_the_button() -> None
 
 def test_where_the_answer_goes() -> None:
     topic = {"message_thread_id": 42, "is_topic_message": True}
-    assert address(message(**topic)) == Address(chat=-100200, thread=42, reply_to=5)
+    assert address(message(**topic)) == Address(chat=-100200, thread=42, reply_to=5, onlookers=True)
     assert address(message(chat=PRIVATE)) == Address(chat=1001)
-    assert address(press("t:1")) == Address(chat=-100200, query="q1", pressed=9)
+    assert address(press("t:1")) == Address(chat=-100200, query="q1", pressed=9, onlookers=True)
     assert address({"update_id": 1}) is None

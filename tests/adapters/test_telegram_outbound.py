@@ -274,35 +274,6 @@ async def test_a_message_that_never_reached_telegram_is_sent_when_it_is_back(sta
     assert [message.text for message in chat.answers] == ["at last"]
 
 
-async def test_refused_formatting_falls_back_to_plain_text(stage: Stage) -> None:
-    ada = stage.server.person(1001)
-    chat = stage.server.private(ada)
-    stage.server.fail("sendMessage", 400, "Bad Request: can't parse entities: unsupported entity")
-    await stage.answer(await stage.hears(ada, chat, "hello"), text("**strong** words"))
-    assert chat.answers[0].text == "strong words"
-    assert chat.answers[0].history[-1].formats == []
-
-
-@pytest.mark.parametrize(
-    "refusal",
-    [
-        pytest.param("Forbidden: bot was blocked by the user", id="blocked"),
-        pytest.param("Forbidden: bot was kicked from the supergroup chat", id="kicked"),
-    ],
-)
-async def test_a_chat_out_of_reach_swallows_the_answer_and_is_logged_once(
-    stage: Stage, refusal: str, caplog: pytest.LogCaptureFixture
-) -> None:
-    ada = stage.server.person(1001)
-    chat = stage.server.private(ada)
-    item = await stage.hears(ada, chat, "hello")
-    chat.refusal = refusal
-    await stage.answer(item, Delta("a"), Delta("b"), text("ab"), notice("more"), Delta("c"), text("c"))
-    assert chat.answers == []
-    assert len([record for record in caplog.records if "cannot be written to" in record.message]) == 1
-    assert len(stage.server.called("sendMessage")) == 1
-
-
 async def test_a_group_that_became_a_supergroup_is_followed(stage: Stage) -> None:
     ada = stage.server.person(1001)
     old, new = stage.server.group(), stage.server.group()
@@ -334,6 +305,40 @@ async def test_an_interrupted_delivery_is_taken_up_again_in_the_same_messages(st
     await stage.answer(item, notice("Moved."), text("half an answer, and the rest"))
     assert [message.text for message in chat.answers] == ["Moved.", "half an answer, and the rest"]
     assert len(stage.server.called("sendMessage")) == 2
+
+
+async def test_an_answer_goes_on_while_no_note_can_be_stored_and_that_is_logged_once(
+    stage: Stage, caplog: pytest.LogCaptureFixture
+) -> None:
+    ada = stage.server.person(1001)
+    chat = stage.server.private(ada)
+    end = asyncio.Event()
+    item = await stage.hears(ada, chat, "hello")
+    stage.inbox.full = True
+    answer = asyncio.create_task(
+        stage.answer(item, notice("Moved."), Delta("half"), end, text("half, and the rest"), notice("The pin ended."))
+    )
+    await stage.until(lambda: len(chat.answers) == 2)
+    end.set()
+    await answer
+    assert [message.text for message in chat.answers] == ["Moved.", "half, and the rest", "The pin ended."]
+    assert stage.inbox.refused > 1
+    assert len([record for record in caplog.records if "cannot be noted" in record.message]) == 1
+
+
+async def test_notes_that_could_not_be_stored_are_made_good_by_the_next_one(stage: Stage) -> None:
+    ada = stage.server.person(1001)
+    chat = stage.server.private(ada)
+    item = await stage.hears(ada, chat, "hello")
+    stage.inbox.full = True
+    healed = asyncio.Event()
+    answer = asyncio.create_task(stage.answer(item, notice("one"), healed, notice("two")))
+    await stage.until(lambda: len(chat.answers) == 1)
+    stage.inbox.full = False
+    healed.set()
+    await answer
+    await stage.answer(item, notice("one"), notice("two"))
+    assert [message.text for message in chat.answers] == ["one", "two"]
 
 
 async def test_a_delivery_that_was_complete_is_not_repeated(stage: Stage) -> None:
@@ -383,7 +388,7 @@ async def test_buttons_are_rows_of_choices_then_actions_side_by_side(stage: Stag
     await stage.answer(await stage.hears(ada, chat, "/model"), reply)
     first, second, *rest = chat.answers[0].labels
     assert first == ["✓ acme/large"]
-    assert second == ["…" + long[-59:]]
+    assert second == [long[:30] + "…" + long[-29:]]
     assert rest == [["a3", "a4", "a5"], ["a6"]]
 
 

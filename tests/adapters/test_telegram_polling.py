@@ -112,25 +112,57 @@ async def test_an_update_committed_but_not_confirmed_is_taken_once(server: Teleg
         assert len(next_one.inbox.items) == 2
 
 
-async def test_updates_that_could_not_be_stored_are_asked_for_again(server: TelegramServer) -> None:
+async def test_updates_that_cannot_be_stored_are_kept_and_tried_again_with_growing_patience(
+    server: TelegramServer,
+) -> None:
     ada = server.person(1001)
     stage = Stage(server)
     store = stage.accept
-    failures = [StorageError("storage", "The disk is full.")]
+    failures = [StorageError("storage", "The disk is full.") for _ in range(6)]
 
-    async def fails_once(updates: Sequence[Update]) -> None:
+    async def fails(updates: Sequence[Update]) -> None:
         if failures:
             raise failures.pop()
         await store(updates)
 
-    stage.accept = fails_once  # type: ignore[method-assign]
+    stage.accept = fails  # type: ignore[method-assign]
     async with stage:
+        await stage.until(lambda: len(server.called("getUpdates")) == 2)
         ada.says(server.private(ada), "hello")
-        await stage.clock.asked(1)
-        stage.clock.advance(LONG)
+        for times in range(1, 7):
+            await stage.clock.asked(times)
+            stage.clock.advance(LONG)
         item = await asyncio.wait_for(stage.taken.get(), 10)
         assert item.update.payload["message"]["text"] == "hello"
-        assert stage.states[:2] == ["connected", "disconnected: updates could not be stored: The disk is full."]
+        await stage.until(lambda: len(server.called("getUpdates")) == 3)
+        bounds = [0.5 * 2**number for number in range(6)]
+        assert all(0 <= wait <= bound for wait, bound in zip(stage.clock.slept, bounds, strict=True))
+        assert len(server.called("getMe")) == 1
+        assert stage.states == [
+            "connected",
+            "disconnected: updates could not be stored: The disk is full.",
+            "connected",
+        ]
+
+
+async def test_connected_is_told_only_when_the_first_updates_are_stored(server: TelegramServer) -> None:
+    ada = server.person(1001)
+    ada.says(server.private(ada), "hello")
+    stage = Stage(server)
+    committed = asyncio.Event()
+    reached = asyncio.Event()
+
+    async def slow(updates: Sequence[Update]) -> None:
+        reached.set()
+        await committed.wait()
+
+    stage.accept = slow  # type: ignore[method-assign]
+    async with stage:
+        await asyncio.wait_for(reached.wait(), 10)
+        assert stage.states == []
+        committed.set()
+        await stage.until(lambda: len(server.called("getUpdates")) == 2)
+        assert stage.states == ["connected"]
 
 
 async def test_many_updates_come_in_their_order(stage: Stage) -> None:

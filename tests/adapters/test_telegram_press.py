@@ -1,12 +1,13 @@
 """Buttons: what a press does to the message that it was made on, and what the person sees meanwhile."""
 
 import asyncio
+import logging
 from collections.abc import AsyncIterator, Iterator
 from datetime import timedelta
 
 import pytest
 
-from core.messages import Button, Delta, Ingress, Reply, ReplyKind, Working
+from core.messages import Button, Delta, Event, Ingress, Reply, ReplyKind, Working
 from tests.adapters.telegram_stage import Stage, notice, text
 from tests.fakes.telegram_server import TelegramServer
 from tests.fakes.telegram_world import Chat, ChatMessage, Person
@@ -112,6 +113,91 @@ async def test_a_private_answer_to_a_press_that_is_too_old_is_a_message(stage: S
     press.answered = True
     await stage.answer(item, notice("Too late for an alert.", private=True))
     assert chat.answers[-1].text == "Too late for an alert."
+
+
+async def test_in_a_group_a_private_answer_too_long_for_an_alert_is_cut(stage: Stage) -> None:
+    ada = stage.server.person(1001)
+    chat = stage.server.group()
+    message = await shown_picker(stage, ada, chat)
+    item, press = await stage.sees_press(ada, message, "acme/small")
+    await stage.answer(item, notice("x" * 201, private=True))
+    assert press.alert == "x" * 199 + "…"
+    assert len(chat.answers) == 1
+
+
+async def test_in_a_group_a_private_answer_with_choices_is_an_alert_without_them(stage: Stage) -> None:
+    ada = stage.server.person(1001)
+    chat = stage.server.group()
+    message = await shown_picker(stage, ada, chat)
+    item, press = await stage.sees_press(ada, message, "acme/small")
+    told = "No model 'smal'.\nDid you mean:\n  1. acme/small\n  2. acme/large"
+    await stage.answer(item, picker(told, "acme/small", "acme/large", private=True))
+    assert press.alert == "No model 'smal'.\nDid you mean:"
+    assert [answer.text for answer in chat.answers] == ["Choose"]
+
+
+@pytest.mark.parametrize("labels", [pytest.param((), id="plain"), pytest.param(("acme/small",), id="with choices")])
+async def test_in_a_group_a_private_answer_to_a_press_that_is_too_old_is_told_to_nobody(
+    stage: Stage, labels: tuple[str, ...], caplog: pytest.LogCaptureFixture
+) -> None:
+    ada = stage.server.person(1001)
+    chat = stage.server.group()
+    message = await shown_picker(stage, ada, chat)
+    item, press = await stage.sees_press(stage.server.person(2002, "Eve"), message, "acme/small")
+    press.answered = True
+    with caplog.at_level(logging.INFO):
+        await stage.answer(item, picker("That choice is for Ada.", *labels, private=True))
+    assert [answer.text for answer in chat.answers] == ["Choose"]
+    assert "left out" in caplog.text
+
+
+async def test_in_a_group_a_private_answer_that_comes_after_the_grace_second_is_told_to_nobody(stage: Stage) -> None:
+    ada = stage.server.person(1001)
+    chat = stage.server.group()
+    message = await shown_picker(stage, ada, chat)
+    item, press = await stage.sees_press(ada, message, "acme/small")
+    decided = asyncio.Event()
+    answer = asyncio.create_task(stage.answer(item, decided, notice("Not you.", private=True)))
+    await stage.clock.asked(1)
+    stage.clock.advance(SECOND)
+    await stage.until(lambda: press.answered)
+    decided.set()
+    await answer
+    assert [answer.text for answer in chat.answers] == ["Choose"]
+
+
+async def test_an_announcement_does_not_use_up_the_alert_of_the_refusal_after_it(stage: Stage) -> None:
+    ada = stage.server.person(1001)
+    chat = stage.server.group()
+    message = await shown_picker(stage, ada, chat)
+    item, press = await stage.sees_press(ada, message, "acme/small")
+    await stage.answer(item, notice("The pin ended."), notice("Not you.", private=True))
+    assert press.alert == "Not you."
+    assert [answer.text for answer in chat.answers] == ["Choose", "The pin ended."]
+
+
+@pytest.mark.parametrize(
+    "events",
+    [
+        pytest.param((notice("For all.", private=True, shared=True),), id="a stored change"),
+        pytest.param((Working(), notice("For all.", private=True)), id="what became of a turn"),
+    ],
+)
+async def test_in_a_group_what_concerns_everybody_is_a_message(stage: Stage, events: tuple[Event, ...]) -> None:
+    ada = stage.server.person(1001)
+    chat = stage.server.group()
+    message = await shown_picker(stage, ada, chat)
+    item, press = await stage.sees_press(ada, message, "acme/small")
+    await stage.answer(item, *events)
+    assert press.alert is None
+    assert [answer.text for answer in chat.answers] == ["Choose", "For all."]
+
+
+async def test_a_private_answer_to_what_was_typed_in_a_group_is_a_message_there(stage: Stage) -> None:
+    ada = stage.server.person(1001)
+    chat = stage.server.group()
+    await stage.answer(await stage.hears(ada, chat, "/whoami"), notice("You are Ada.", private=True))
+    assert [answer.text for answer in chat.answers] == ["You are Ada."]
 
 
 async def test_a_press_is_answered_within_a_second_even_if_nothing_has_been_decided(stage: Stage) -> None:
