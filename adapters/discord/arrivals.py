@@ -21,21 +21,29 @@ Accept = Callable[[Sequence[Update]], Awaitable[None]]
 
 _BATCH = 100
 _FIRST_WAIT, _LONGEST_WAIT = 0.5, 30.0
+_LAST_SECONDS = 3.0
 
 
 class _NewSession:
     """Discord began a session that is not a resumed one: there may be a gap before it."""
 
 
-class Arrivals:
-    """Takes what the client hears and commits it. Nothing waits for the commit but the next commit."""
+_Entry = discord.Message | Update | _NewSession
 
-    def __init__(self, client: discord.Client, reader: Reader, inbox: Inbox, clock: Clock) -> None:
+
+class Arrivals:
+    """Takes what the client hears and commits what is for us. `committed` is told each key that is stored, or not to be."""
+
+    def __init__(
+        self, client: discord.Client, reader: Reader, inbox: Inbox, clock: Clock, committed: Callable[[str], None]
+    ) -> None:
         self._client = client
         self._reader = reader
         self._clock = clock
+        self._committed = committed
         self._marks = Marks(inbox, PLATFORM, reader.account)
-        self._queue: asyncio.Queue[discord.Message | Update | _NewSession] = asyncio.Queue()
+        self._queue: asyncio.Queue[_Entry] = asyncio.Queue()
+        self._batch: list[_Entry] = []
         self._parents: dict[int, int | None] = {}
 
     def message(self, message: discord.Message) -> None:
@@ -51,18 +59,44 @@ class Arrivals:
         self._queue.put_nowait(_NewSession())
 
     async def run(self, accept: Accept) -> None:
-        """Commit until cancelled. The marks are stored on the way out."""
+        """Commit until cancelled. What is queued then is committed and the marks are stored on the way out."""
         await self._marks.load()
         try:
             while True:
-                batch = [await self._queue.get()]
-                while len(batch) < _BATCH and not self._queue.empty():
-                    batch.append(self._queue.get_nowait())
-                await self._commit(batch, accept)
+                self._batch = [await self._queue.get()]
+                self._fill(_BATCH)
+                await self._commit(self._batch, accept)
+                self._batch = []
         finally:
+            self._fill(len(self._batch) + self._queue.qsize())
+            await self._commit_rest(accept)
             await self._marks.save()
 
-    async def _commit(self, batch: list[discord.Message | Update | _NewSession], accept: Accept) -> None:
+    def _fill(self, size: int) -> None:
+        while len(self._batch) < size and not self._queue.empty():
+            self._batch.append(self._queue.get_nowait())
+
+    async def _commit_rest(self, accept: Accept) -> None:
+        """Once more, for what a cancellation has left: an interaction is in no history. Reading a gap is for the next start,
+        and the marks stay before it."""
+        gap = any(isinstance(entry, _NewSession) for entry in self._batch)
+        updates: list[Update] = []
+        try:
+            async with asyncio.timeout(_LAST_SECONDS):
+                for entry in self._batch:
+                    if isinstance(entry, discord.Message):
+                        updates.append(await self._read(entry, role_ids(entry.author)))
+                    elif isinstance(entry, Update):
+                        updates.append(entry)
+                await self._accept(updates, accept)
+        except (BotError, TimeoutError) as error:
+            log.error("The last messages from Discord could not be stored: %s.", type(error).__name__)
+            return
+        for entry in self._batch:
+            if isinstance(entry, discord.Message) and not gap:
+                await self._marks.seen(entry.channel.id, entry.id, self._clock.now())
+
+    async def _commit(self, batch: list[_Entry], accept: Accept) -> None:
         updates: list[Update] = []
         seen: list[discord.Message] = []
         for entry in batch:
@@ -80,16 +114,22 @@ class Arrivals:
 
     async def _store(self, updates: list[Update], accept: Accept) -> None:
         """Commit, however long the store needs to take it: what is given up here would be lost."""
-        ours = [update for update in updates if self._reader.read(update) is not None]
         wait = _FIRST_WAIT
-        while ours:
+        while True:
             try:
-                await accept(ours)
+                await self._accept(updates, accept)
                 return
             except BotError as error:
                 log.error("Messages from Discord could not be stored (%s); again in %s s.", error.code, wait)
                 await self._clock.sleep(wait)
                 wait = min(wait * 2, _LONGEST_WAIT)
+
+    async def _accept(self, updates: list[Update], accept: Accept) -> None:
+        """Only what is for us: what people say to each other costs no write."""
+        if ours := [update for update in updates if self._reader.read(update) is not None]:
+            await accept(ours)
+        for update in updates:
+            self._committed(update.key)
 
     async def _catch_up(self, accept: Accept) -> None:
         """Commit what the marks say was missed. Marks move only after the commit."""
@@ -100,13 +140,13 @@ class Arrivals:
         known: dict[tuple[int, int], list[str]] = {}
         count = 0
         async for message in missed_messages(self._client, marks, self._clock.now()):
-            if is_talk(message):
+            if is_talk(message) and self._reader.read(await self._read(message, [])) is not None:
                 roles = await author_roles(message, known)
                 await self._store([await self._read(message, roles)], accept)
                 count += 1
             await self._marks.seen(message.channel.id, message.id, self._clock.now())
         if count:
-            log.info("%s messages were written on Discord in the meantime.", count)
+            log.info("%s messages to the bot were written on Discord in the meantime.", count)
 
     async def _read(self, message: discord.Message, roles: list[str]) -> Update:
         me = self._client.user

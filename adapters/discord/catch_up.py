@@ -13,13 +13,14 @@ log = logging.getLogger(__name__)
 
 REACH = timedelta(hours=24)
 """Older messages are left unanswered: their writers have gone on. (Telegram keeps updates as long.)"""
-_PER_CHAT = 100
+_PER_CHAT = 1000
 
 
 async def missed_messages(
     client: discord.Client, marks: Mapping[int, int], now: datetime
 ) -> AsyncIterator[discord.Message]:
-    """Messages after the marks, oldest first in each chat, at most a hundred of one. A chat that cannot be read is left out."""
+    """Messages after the marks, oldest first in each chat; of one with more than a thousand, the newest thousand. A chat that
+    cannot be read is left out."""
     floor = discord.utils.time_snowflake(now - REACH)
     for chat, last in marks.items():
         try:
@@ -28,10 +29,14 @@ async def missed_messages(
             if not isinstance(channel, discord.abc.Messageable) or (newest is not None and newest <= last):
                 continue
             after = discord.Object(max(last, floor))
-            async for message in channel.history(limit=_PER_CHAT, after=after, oldest_first=True):
-                yield message
+            found = [message async for message in channel.history(limit=_PER_CHAT, after=after, oldest_first=False)]
         except (discord.DiscordException, aiohttp.ClientError, OSError) as error:
             log.info("The history of chat %s could not be read: %s.", chat, type(error).__name__)
+            continue
+        if len(found) == _PER_CHAT:
+            log.warning("In chat %s only the newest %s messages of the meantime were read.", chat, _PER_CHAT)
+        for message in reversed(found):
+            yield message
 
 
 async def author_roles(message: discord.Message, known: dict[tuple[int, int], list[str]]) -> list[str]:

@@ -17,6 +17,7 @@ from adapters.discord.inbound import PLATFORM, Reader
 from adapters.discord.interactions import Suggest
 from adapters.discord.outbound import Delivery
 from adapters.discord.rest import DiscordRest
+from adapters.discord.sheets import Sheets
 from adapters.discord.wire import bad_token, fatal, keep_quiet, point_at
 from core.auth.secret import Secret
 from core.clock import Clock
@@ -65,20 +66,24 @@ class DiscordPlatform:
         self._suggest = suggest
         self._connection: Connection | None = None
         self._logged_in = asyncio.Event()
+        self._sheets = Sheets()
 
     def read(self, update: Update) -> Inbound | None:
         """What the update means. Pure."""
         return self._reader.read(update)
 
     async def deliver(self, item: InboxItem, inbound: Inbound, events: AsyncIterator[Event]) -> None:
-        """Show the answer where the question was asked; waits for the login. Raises BotError if Discord is away for minutes."""
+        """Show the answer where the question was asked; waits for the login.
+
+        Raises BotError if Discord is away for minutes or refuses the token: the answer is to be delivered by a later start.
+        """
         await self._logged_in.wait()
         connection = self._connection
         assert connection is not None, "set before the login is announced"
         acknowledged = await connection.acknowledgements.taken(item.update.key)
         rest = DiscordRest(connection, self._clock)
         destination = Destination(rest, item.update.payload, acknowledged=acknowledged)
-        await Delivery(item, destination, self._inbox, self._clock).run(events)
+        await Delivery(item, destination, self._inbox, self._clock, self._sheets).run(events)
 
     async def run(self, accept: Accept, on_state: OnState) -> None:
         """Listen until cancelled, reconnecting as often as it takes. States: `connecting`, `connected`, `disconnected`.

@@ -40,6 +40,15 @@ def read_custom_id(custom_id: str, values: Sequence[str]) -> tuple[str, int] | N
     return parts[1], int(number)
 
 
+def fitted(label: str, limit: int) -> str:
+    """The label on one line, at most `limit` characters. It is cut in the middle: its name is at its head, its state at its end."""
+    words = " ".join(label.split())
+    if len(words) <= limit:
+        return words
+    end = limit * 2 // 5
+    return f"{words[: limit - end - 1]}…{words[-end:]}"
+
+
 def _row(components: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     return {"type": _ROW, "components": list(components)}
 
@@ -48,7 +57,7 @@ def _button(token: str, button: Button) -> dict[str, Any]:
     return {
         "type": _BUTTON,
         "style": _PRIMARY if button.selected else _SECONDARY,
-        "label": _cut(button.label, _BUTTON_LABEL) or str(button.n),
+        "label": fitted(button.label, _BUTTON_LABEL) or str(button.n),
         "custom_id": f"{PREFIX}:{token}:{button.n}",
     }
 
@@ -56,7 +65,7 @@ def _button(token: str, button: Button) -> dict[str, Any]:
 def _select(token: str, page: Sequence[Button], number: int) -> dict[str, Any]:
     """One menu. Discord refuses two components of one name, so the second menu and later ones carry their number."""
     options: list[dict[str, Any]] = [
-        {"label": _cut(button.label, _LABEL) or str(button.n), "value": str(button.n)} for button in page
+        {"label": fitted(button.label, _LABEL) or str(button.n), "value": str(button.n)} for button in page
     ]
     selected = next((at for at, button in enumerate(page) if button.selected), None)
     if selected is not None:
@@ -69,8 +78,3 @@ def _select(token: str, page: Sequence[Button], number: int) -> dict[str, Any]:
         "max_values": 1,
         "options": options,
     }
-
-
-def _cut(label: str, limit: int) -> str:
-    words = " ".join(label.split())
-    return words if len(words) <= limit else words[: limit - 1] + "…"

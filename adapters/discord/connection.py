@@ -37,8 +37,8 @@ class Connection(discord.Client):
             member_cache_flags=discord.MemberCacheFlags.none(),
             allowed_mentions=discord.AllowedMentions.none(),
         )
-        self.arrivals = Arrivals(self, reader, inbox, clock)
         self.acknowledgements = Acknowledgements()
+        self.arrivals = Arrivals(self, reader, inbox, clock, self.acknowledgements.committed)
         self.on_state: OnState = lambda state: None
         self._reader = reader
         self._commands = registration(commands)

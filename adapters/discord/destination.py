@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from adapters.discord.inbound import command_text
-from adapters.discord.rest import ORIGINAL, Body, DiscordRest, Hook, InteractionExpired, Undeliverable
+from adapters.discord.rest import ORIGINAL, Body, DiscordRest, ForOneAlone, Hook, InteractionExpired, Undeliverable
 from adapters.discord.slash_commands import only_looks
 from core.messages import Reply, ReplyKind
 
@@ -21,7 +21,8 @@ class Destination:
 
     A command's first message takes the place of "thinking", whose visibility is fixed: a private one after a public deferral
     follows up and removes it. A press edits its own message once, if the reply replaces it. When the interaction takes no
-    answer (expired, never acknowledged), the chat itself is used, except for what only the sender should see in a shared chat.
+    answer (expired, never acknowledged), the chat itself is used, except for what only the sender should see in a shared chat;
+    a stored change concerns everybody there.
     """
 
     def __init__(self, rest: DiscordRest, payload: Mapping[str, Any], *, acknowledged: bool) -> None:
@@ -34,12 +35,12 @@ class Destination:
         self._original_free = self._kind != "message"
         self._gone: set[str] = set()
         self._looks = self._kind == "command" and only_looks(command_text(payload))
+        self.sender: str = payload["user"]["name"]
+        self.pressed: str | None = payload["message"] if self._kind == "press" else None
 
-    def is_private(self, reply: Reply) -> bool:
-        """Whether the reply is for the sender alone, where Discord can do that."""
-        if self._kind == "command":
-            return self._looks or reply.private or reply.kind in _FOR_THE_SENDER
-        return self._kind == "press" and reply.private
+    def is_hidden(self, reply: Reply, ref: str) -> bool:
+        """Whether the reply, as `ref` shows it, is seen by its sender alone in a chat that others share."""
+        return not self._payload["direct"] and not ref.startswith(_CHANNEL) and self._is_private(reply)
 
     async def typing(self) -> None:
         """Show the typing sign; a command shows "thinking" already."""
@@ -51,19 +52,26 @@ class Destination:
         if (refs and self._kind == "command") or any(ref.startswith(_FIRST) for ref in refs):
             self._original_free = False
 
-    async def send(self, body: Body, *, slot: str, private: bool, replaces: bool = False, first: bool = False) -> str:
-        """Send a message and return its ref. `slot` names it within the answer, so that the same one is not sent twice."""
+    async def send(self, body: Body, *, slot: str, reply: Reply | None, at: int) -> str:
+        """Send message number `at` of a reply, or of an answer that is growing, and return its ref. `slot` names it within the
+        whole delivery, so that the same one is not sent twice. Raises ForOneAlone for what can only be shown to all."""
+        private = reply is not None and self._is_private(reply)
+        replaces = reply is not None and reply.replaces and at == 0
         if self._hook is not None and self._open:
             try:
                 return await self._through_hook(self._hook, body, private=private, replaces=replaces)
             except Undeliverable as error:
                 log.info("An interaction takes no answer any more (%s); it goes to the chat.", error)
                 self._open = False
-        if private and not self._payload["direct"]:
-            raise Undeliverable("the interaction takes no answer any more, and only its sender should see it")
+        if reply is not None and private and not reply.shared and not self._payload["direct"]:
+            raise ForOneAlone("the interaction takes no answer any more, and only its sender should see it")
         if replaces and self._kind == "press" and not self._payload["ephemeral"] and self._payload["message"]:
             return await self._replace_pressed(body, slot)
-        return await self._to_channel(body, slot, first=first)
+        return await self._to_channel(body, slot, first=at == 0)
+
+    async def publish(self, body: Body, *, slot: str) -> str:
+        """Send a message to everybody in the chat, whoever sees the answer, and return its ref."""
+        return await self._to_channel(body, slot, first=False)
 
     async def edit(self, ref: str, body: Body) -> None:
         """Change a message that was sent. One that has been deleted meanwhile stays deleted."""
@@ -88,7 +96,7 @@ class Destination:
         try:
             if how != _CHANNEL and self._hook is not None and self._open:
                 await self._rest.delete_follow_up(self._hook, ORIGINAL if how == _FIRST else message)
-            else:
+            elif how != _FIRST:
                 await self._rest.delete(self._payload["channel"], message)
         except Undeliverable as error:
             log.warning("A message could not be removed: %s.", error)
@@ -97,6 +105,12 @@ class Destination:
         """Take a "thinking" away that nothing has filled."""
         if self._kind == "command" and self._open and self._original_free:
             await self._drop_original()
+
+    def _is_private(self, reply: Reply) -> bool:
+        """Whether the reply is for the sender alone, where Discord can do that: so is what replaces a message that is."""
+        if self._kind == "command":
+            return self._looks or reply.private or reply.kind in _FOR_THE_SENDER
+        return self._kind == "press" and (reply.private or (reply.replaces and self._payload["ephemeral"]))
 
     async def _through_hook(self, hook: Hook, body: Body, *, private: bool, replaces: bool) -> str:
         if self._original_free and self._kind == "command":

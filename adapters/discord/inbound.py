@@ -22,7 +22,8 @@ class Reader:
     dm_scope: str
 
     def read(self, update: Update) -> Inbound | None:
-        """The update in the words of core; None for other bots, webhooks, empty messages and components that are not ours."""
+        """The update in the words of core; None for other bots, webhooks, empty messages and components that are not ours, and
+        for what people in a shared chat say to each other: what neither names the bot nor begins as a command does."""
         payload = update.payload
         match payload["type"]:
             case "message":
@@ -50,11 +51,12 @@ class Reader:
     def _message(self, payload: Mapping[str, Any]) -> Inbound | None:
         if payload["user"]["bot"] or payload["webhook"]:
             return None
-        text = without_mention(payload["content"], payload["bot"], payload["bot_role"])
+        text = without_mention(payload["content"], payload["bot"], payload["bot_role"], payload["bot_name"])
         text = _with_attachments(text, payload["attachments"])
-        if not text:
+        mentioned = payload["direct"] or payload["mentioned"]
+        if not text or not (mentioned or text.startswith("/")):
             return None
-        return self._inbound(payload, Ingress.MESSAGE, text=text, mentioned=payload["direct"] or payload["mentioned"])
+        return self._inbound(payload, Ingress.MESSAGE, text=text, mentioned=mentioned)
 
     def _inbound(self, payload: Mapping[str, Any], ingress: Ingress, **facts: Any) -> Inbound:
         user = payload["user"]
@@ -73,10 +75,11 @@ def command_text(payload: Mapping[str, Any]) -> str:
     return f"/{payload['name']} {payload['option'].strip()}".strip()
 
 
-def without_mention(content: str, bot: str, role: str | None) -> str:
-    """The text without the mentions of the bot (by itself or by its role) that it begins with."""
-    names = rf"@!?{re.escape(bot)}" + (rf"|@&{re.escape(role)}" if role else "")
-    return re.sub(rf"\A(?:\s*<(?:{names})>[\s,:]*)+", "", content).strip()
+def without_mention(content: str, bot: str, role: str | None, name: str) -> str:
+    """The text without the mentions of the bot (by itself or by its role) that it begins with; later ones become its name."""
+    mention = rf"<(?:@!?{re.escape(bot)}" + (rf"|@&{re.escape(role)}" if role else "") + ")>"
+    text = re.sub(rf"\A(?:\s*{mention}[\s,:]*)+", "", content).strip()
+    return re.sub(mention, lambda _: f"@{name}", text)
 
 
 def _with_attachments(text: str, names: list[str]) -> str:

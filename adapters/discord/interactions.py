@@ -4,11 +4,13 @@ import asyncio
 import logging
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
 
 import aiohttp
 import discord
 from discord.app_commands import Choice
 
+from adapters.discord.components import fitted
 from adapters.discord.inbound import Reader, command_text
 from adapters.discord.rest import is_acknowledged
 from adapters.discord.slash_commands import only_looks
@@ -21,34 +23,47 @@ log = logging.getLogger(__name__)
 Suggest = Callable[[Inbound], Awaitable[Sequence[Suggestion]]]
 
 SUGGEST_SECONDS = 2.0
+COMMIT_SECONDS = 1.5
+"""How long a deferral waits for the commit: half of Discord's time, so that the other half is left for the way there."""
 _CHOICES, _CHOICE_LENGTH = 25, 100
 _REMEMBERED = 1000
 
 
 class Acknowledgements:
-    """Defers interactions as they arrive, beside their commit, and remembers for the delivery whether Discord took it."""
+    """Defers interactions once they are committed, and remembers for the delivery whether Discord took it.
+
+    A store that takes longer than `COMMIT_SECONDS` is not waited for: the person would be told that it failed, which it has not.
+    """
 
     def __init__(self) -> None:
-        self._running: OrderedDict[str, asyncio.Task[bool]] = OrderedDict()
+        self._running: OrderedDict[str, tuple[asyncio.Task[bool], asyncio.Event]] = OrderedDict()
 
     def begin(self, interaction: discord.Interaction, update: Update) -> None:
-        """Start the deferral; once, however often the event arrives."""
+        """Have it deferred when `committed` is told, or soon; once, however often the event arrives."""
         if update.key in self._running:
             return
         private = update.payload["type"] == "command" and only_looks(command_text(update.payload))
-        self._running[update.key] = asyncio.create_task(_defer(interaction, private))
+        stored = asyncio.Event()
+        self._running[update.key] = (asyncio.create_task(_defer(interaction, private, stored)), stored)
         while len(self._running) > _REMEMBERED:
             self._running.popitem(last=False)
 
+    def committed(self, key: str) -> None:
+        """The update of this key is stored, or is not to be."""
+        if key in self._running:
+            self._running[key][1].set()
+
     async def taken(self, key: str) -> bool:
         """Whether the interaction was deferred. One from before a restart is taken to be: its token says otherwise soon."""
-        task = self._running.get(key)
-        return True if task is None else await asyncio.shield(task)
+        return await asyncio.shield(self._running[key][0]) if key in self._running else True
 
 
-async def _defer(interaction: discord.Interaction, private: bool) -> bool:
+async def _defer(interaction: discord.Interaction, private: bool, stored: asyncio.Event) -> bool:
     """A command shows "thinking" to all or to the sender; a press shows nothing and keeps its message."""
     thinking = interaction.type is discord.InteractionType.application_command
+    with suppress(TimeoutError):
+        async with asyncio.timeout(COMMIT_SECONDS):
+            await stored.wait()
     try:
         await interaction.response.defer(ephemeral=private, thinking=thinking)
     except discord.InteractionResponded:
@@ -90,13 +105,12 @@ async def answer_autocomplete(
 
 
 def to_choices(suggestions: Sequence[Suggestion]) -> list[Choice[str]]:
-    """At most 25, names cut to 100 characters; a value that is longer is left out, since cut it would mean something else."""
+    """At most 25, names fitted into 100 characters; a value that is longer is left out, since cut it would mean something else."""
     choices: dict[str, Choice[str]] = {}
     for suggestion in suggestions:
         value = suggestion.command.strip()
-        label = " ".join(suggestion.label.split()) or value
         if not value or len(value) > _CHOICE_LENGTH:
             continue
-        shown = label if len(label) <= _CHOICE_LENGTH else label[: _CHOICE_LENGTH - 1] + "…"
-        choices.setdefault(value, Choice(name=shown, value=value))
+        name = fitted(suggestion.label, _CHOICE_LENGTH) or value
+        choices.setdefault(value, Choice(name=name, value=value))
     return list(choices.values())[:_CHOICES]

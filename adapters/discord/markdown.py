@@ -8,6 +8,8 @@ _EDGE = re.compile(r"`{3,}")
 _URL = r"(?P<url>https?://[^\s<]+)"
 _MARK = r"(?P<mark>[*`]|(?<![^\W_])_|_(?![^\W_])|~(?=~)|(?<=~)~|\|(?=\|)|(?<=\|)\||\[(?=[^\]\n]*\]\()|\\(?=[^\w\s]))"
 _SPECIAL = re.compile(f"{_URL}|{_MARK}")
+_PUNCTUATION = re.compile(r"[!-/:-@\[-`{-~]")
+_NAME = 80
 _LINE_START = re.compile(r"^(?P<indent>[^\S\n]*)(?P<sign>#{1,3}(?=\s)|>|-#)", re.MULTILINE)
 
 
@@ -37,6 +39,12 @@ def plain_text(text: str) -> str:
     `rate_limit` and `a/b@c:d` stay as they are. Addresses stay clickable."""
     marked = _SPECIAL.sub(lambda found: found["url"] or "\\" + found["mark"], text)
     return _LINE_START.sub(r"\g<indent>\\\g<sign>", marked)
+
+
+def plain_name(name: str) -> str:
+    """A person's name as they cannot make it mean anything: no mention, no link, no mark, no line of its own, no hidden sign."""
+    visible = "".join(sign for sign in " ".join(name.split()) if sign.isprintable())[:_NAME].strip()
+    return _PUNCTUATION.sub(r"\\\g<0>", visible) or "Somebody"
 
 
 def _aligned(rows: list[str]) -> list[str]:

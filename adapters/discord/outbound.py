@@ -2,17 +2,18 @@
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
 
 from adapters.discord.components import build_components
 from adapters.discord.destination import Destination
-from adapters.discord.markdown import model_markdown, plain_text
-from adapters.discord.rest import Body, Undeliverable
+from adapters.discord.markdown import model_markdown, plain_name, plain_text
+from adapters.discord.rest import Body, ForOneAlone, Undeliverable
+from adapters.discord.sheets import Sheets
 from adapters.discord.splitting import split_text
 from adapters.discord.stream import GrowingText
 from core.clock import Clock
-from core.errors import BotError
+from core.errors import BotError, StorageError
 from core.messages import Delta, Event, Reply, ReplyKind, Working
 from core.ports import Inbox, InboxItem
 
@@ -21,14 +22,21 @@ log = logging.getLogger(__name__)
 TYPING_SECONDS = 8.0
 _EMPTY = "(empty answer)"
 
+_Send = Callable[[Body, int], Awaitable[str]]
+"""Sends message number n of a reply and returns its ref."""
+
 
 class Delivery:
-    """One answer on its way. The notes hold the refs of every reply's messages, and of the answer that is still growing."""
+    """One answer on its way. The notes hold the refs of every reply's messages, and of the answer that is still growing.
 
-    def __init__(self, item: InboxItem, destination: Destination, inbox: Inbox, clock: Clock) -> None:
+    They are an aid for a delivery that goes on after a restart: one that cannot be stored is told once and stops nothing.
+    """
+
+    def __init__(self, item: InboxItem, destination: Destination, inbox: Inbox, clock: Clock, sheets: Sheets) -> None:
         self._item = item.id
         self._to = destination
         self._inbox = inbox
+        self._sheets = sheets
         self._clock = clock
         self._replies: dict[str, list[str]] = {k: list(refs) for k, refs in item.delivery.get("replies", {}).items()}
         self._streamed: list[str] = list(item.delivery.get("stream", ()))
@@ -36,13 +44,15 @@ class Delivery:
         self._growing = GrowingText(self._show_growing, clock)
         self._typing: asyncio.Task[None] | None = None
         self._count = 0
+        self._unnoted = False
         for refs in (*self._replies.values(), self._streamed):
             destination.resume(refs)
 
     async def run(self, events: AsyncIterator[Event]) -> None:
         """Show all events. What Discord refuses is logged once and the rest is still consumed.
 
-        Raises BotError `discord_unreachable`, after the last event, if Discord did not answer for minutes.
+        Raises BotError, after the last event, if Discord did not answer for minutes or does not take the bot's token: the
+        answer can still be delivered by a later start.
         """
         try:
             await self._show(events)
@@ -51,7 +61,7 @@ class Delivery:
                 await self._show_growing(self._growing.text)
             await self._to.finish()
         except (Undeliverable, BotError) as error:
-            log.warning("Discord does not show an answer: %s.", error)
+            log.warning("Discord does not show an answer: %s", error)
             async for _ in events:
                 pass
             if isinstance(error, BotError):
@@ -89,34 +99,48 @@ class Delivery:
         bodies = [Body(content=part) for part in parts]
         bodies[-1] = Body(content=parts[-1], components=build_components(reply))
         refs = self._replies.setdefault(str(number), [])
-        await self._place(
-            bodies, refs, slot=str(number), private=self._to.is_private(reply), replaces=reply.replaces, last=True
-        )
+        try:
+            await self._place(bodies, refs, self._sender(str(number), reply), whole=True)
+        except ForOneAlone as error:
+            log.warning("Discord does not show a reply: %s.", error)
+            return
+        if reply.replaces and self._to.pressed is not None:
+            await self._sheets.clear(self._to.pressed)
+        if reply.token:
+            self._sheets.remember(self._to, refs)
+        if reply.shared and self._to.is_hidden(reply, refs[0]):
+            await self._tell_all(f"{number}a", text)
+
+    async def _tell_all(self, number: str, text: str) -> None:
+        """A change that only its sender saw: the others in the chat are told what it is and whose."""
+        bodies = [Body(content=part) for part in split_text(f"{plain_name(self._to.sender)}: {text}")]
+        refs = self._replies.setdefault(number, [])
+        try:
+            await self._place(bodies, refs, lambda body, at: self._to.publish(body, slot=f"{number}.{at}"), whole=True)
+        except Undeliverable as error:
+            log.warning("A change could not be told to the others in the chat: %s.", error)
 
     async def _show_growing(self, text: str) -> None:
         if not self._streamed:
             # After a restart in the middle of the answer: what was sent of it is noted under its number.
             self._streamed = self._replies.pop(str(self._count), [])
         bodies = [Body(content=part) for part in split_text(model_markdown(text))]
-        await self._place(bodies, self._streamed, slot=str(self._count), private=False, replaces=False, last=False)
+        await self._place(bodies, self._streamed, self._sender(str(self._count), None), whole=False)
 
-    async def _place(
-        self, bodies: list[Body], refs: list[str], *, slot: str, private: bool, replaces: bool, last: bool
-    ) -> None:
+    def _sender(self, slot: str, reply: Reply | None) -> _Send:
+        return lambda body, at: self._to.send(body, slot=f"{slot}.{at}", reply=reply, at=at)
+
+    async def _place(self, bodies: list[Body], refs: list[str], send: _Send, *, whole: bool) -> None:
         """Bring the messages of `refs` to show `bodies`: edit those that differ, send those that lack, remove those too many."""
         for at, body in enumerate(bodies):
             if at < len(refs):
                 if self._shown.get(refs[at]) != body:
                     await self._to.edit(refs[at], body)
             else:
-                refs.append(
-                    await self._to.send(
-                        body, slot=f"{slot}.{at}", private=private, replaces=replaces and at == 0, first=at == 0
-                    )
-                )
+                refs.append(await send(body, at))
                 await self._note()
             self._shown[refs[at]] = body
-        if last and len(refs) > len(bodies):
+        if whole and len(refs) > len(bodies):
             for ref in refs[len(bodies) :]:
                 await self._to.delete(ref)
             del refs[len(bodies) :]
@@ -126,7 +150,12 @@ class Delivery:
         notes: dict[str, Any] = {"replies": self._replies}
         if self._streamed:
             notes["stream"] = self._streamed
-        await self._inbox.note_delivery(self._item, notes)
+        try:
+            await self._inbox.note_delivery(self._item, notes)
+        except StorageError as error:
+            if not self._unnoted:
+                log.error("What is sent to Discord cannot be noted; it goes on without: %s", error)
+            self._unnoted = True
 
     def _start_typing(self) -> None:
         if self._typing is None:

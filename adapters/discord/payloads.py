@@ -36,6 +36,7 @@ def message_update(
         "attachments": [attachment.filename for attachment in message.attachments],
         "mentioned": named or by_role or _replies_to(message, me),
         "bot": str(me.id),
+        "bot_name": me.display_name,
         "bot_role": str(bot_role.id) if bot_role is not None else None,
     }
     return _update(reader, f"m{message.id}", payload)

@@ -13,7 +13,7 @@ import discord
 from discord.http import Route
 from discord.webhook.async_ import async_context
 
-from adapters.discord.wire import NO_MENTIONS
+from adapters.discord.wire import NO_MENTIONS, bad_token
 from core.clock import Clock
 from core.errors import BotError
 
@@ -28,6 +28,10 @@ _T = TypeVar("_T")
 
 class Undeliverable(Exception):
     """Discord will not show it: the chat or message is gone, or the bot may not write there. Carries Discord's reason."""
+
+
+class ForOneAlone(Undeliverable):
+    """It is for the sender alone, and there is no way left to show it to nobody else. Other replies may still be shown."""
 
 
 class InteractionExpired(Undeliverable):
@@ -135,13 +139,16 @@ class DiscordRest:
         return await adapter.delete_webhook_message(hook.application, hook.token, int(message), session=self._session())
 
     async def _call(self, attempt: Callable[[], Awaitable[_T]]) -> _T:
-        """Run a call; wait out outages for some five minutes, then raise BotError `discord_unreachable`."""
+        """Run a call; wait out outages for some five minutes, then raise BotError `discord_unreachable`.
+
+        Raises the bad token's BotError for a 401 that is the bot's: another token can still deliver, so nothing is given up.
+        """
         for wait in (*_WAITS, None):
             try:
                 return await attempt()
             except discord.HTTPException as error:
                 if error.status < 500 and error.status != 429:
-                    raise refusal(error) from error
+                    raise (bad_token() if _is_the_bots(error) else refusal(error)) from error
                 what = f"status {error.status}"
             except (aiohttp.ClientError, OSError, TimeoutError) as error:
                 what = type(error).__name__
@@ -160,6 +167,11 @@ def refusal(error: discord.HTTPException) -> Undeliverable:
     if error.code in (_UNKNOWN_WEBHOOK, _UNKNOWN_INTERACTION, _BAD_WEBHOOK_TOKEN):
         return InteractionExpired(reason)
     return Undeliverable(reason)
+
+
+def _is_the_bots(error: discord.HTTPException) -> bool:
+    """A 401 that is not about the token of an interaction."""
+    return error.status == 401 and error.code != _BAD_WEBHOOK_TOKEN
 
 
 def is_acknowledged(error: discord.HTTPException) -> bool:

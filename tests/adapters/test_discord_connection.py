@@ -105,11 +105,11 @@ async def test_a_lost_connection_is_resumed_and_nothing_is_lost_or_heard_twice(
     guild = server.guild()
     channel, alice = server.channel(guild), server.user("alice")
     async with connected(server) as room:
-        alice.says(channel, "one")
+        alice.asks(channel, "one")
         await room.wait_for(lambda: room.heard)
         server.drop_connections() if loss == "socket" else server.ask_to_reconnect()
-        alice.says(channel, "two")
-        alice.says(channel, "three")
+        alice.asks(channel, "two")
+        alice.asks(channel, "three")
         await room.wait_for(lambda: len(room.heard) == 3 and room.states[-1] == "connected")
         await room.settled()
         assert server.gateway.resumed == 1
@@ -124,10 +124,10 @@ async def test_what_was_written_while_no_session_could_be_resumed_is_read_from_t
     guild = server.guild()
     channel, alice = server.channel(guild), server.user("alice")
     async with connected(server) as room:
-        alice.says(channel, "before")
+        alice.asks(channel, "before")
         await room.wait_for(lambda: room.heard)
         server.invalidate_sessions()
-        alice.says(channel, "in the gap")
+        alice.asks(channel, "in the gap")
         await server.wait_for(lambda: len(room.heard) == 2, 12)
     assert [inbound.text for inbound in room.heard] == ["before", "in the gap"]
 
@@ -140,21 +140,71 @@ async def test_what_was_written_while_the_process_was_away_is_answered_at_its_st
     inbox = FakeInbox()
     async with connected(server, inbox) as room:
         for place in (channel, alice.dm):
-            alice.says(place, "first")
+            alice.asks(place, "first")
         await room.wait_for(lambda: len(room.heard) == 2)
         await room.settled()
     assert set(json.loads(inbox.marks["discord", "default"])) == {str(channel.id), str(alice.dm.id)}
     for place in (channel, alice.dm, other):
-        alice.says(place, "second")
+        alice.asks(place, "second")
     robot.says(channel, "a bot's words")
     async with connected(server, inbox) as room:
         await room.wait_for(lambda: len(room.heard) == 2)
         await room.settled()
-        alice.says(channel, "third")
+        alice.asks(channel, "third")
         await room.wait_for(lambda: len(room.heard) == 3)
     assert [inbound.text for inbound in room.heard] == ["second", "second", "third"]
     assert sorted(inbound.place.direct for inbound in room.heard) == [False, False, True]
     assert all(inbound.sender.roles == (str(role),) for inbound in room.heard if not inbound.place.direct)
+
+
+async def test_chatter_of_the_meantime_hides_no_question_and_is_not_committed(server: DiscordServer) -> None:
+    guild = server.guild()
+    channel, alice = server.channel(guild), server.user("alice")
+    inbox = FakeInbox()
+    async with connected(server, inbox) as room:
+        alice.asks(channel, "first")
+        await room.wait_for(lambda: room.heard)
+        await room.settled()
+    for n in range(1100):
+        message = Message(channel=channel, author=alice, content=f"<@{server.bot.id}> oldest" if n == 0 else "chatter")
+        channel.everything.append(message)
+    alice.asks(channel, "did you see it?")
+    async with connected(server, inbox) as room:
+        await room.wait_for(lambda: room.heard)
+        alice.asks(channel, "last")
+        await room.wait_for(lambda: len(room.heard) == 2)
+        await room.settled()
+    assert [inbound.text for inbound in room.heard] == ["did you see it?", "last"]
+    assert len(inbox.items) == 3
+    assert len(server.sent("GET", f"/members/{alice.id}")) == 1
+
+
+async def test_an_end_before_the_gap_was_read_leaves_the_gap_to_the_next_start(server: DiscordServer) -> None:
+    guild = server.guild()
+    channel, alice = server.channel(guild), server.user("alice")
+    inbox = FakeInbox()
+    async with connected(server, inbox) as room:
+        alice.asks(channel, "first")
+        await room.wait_for(lambda: room.heard)
+        await room.settled()
+    alice.asks(channel, "in the gap")
+    room = Room(server, inbox)
+    room.commit_gate.clear()
+    room.start()
+    await room.wait_for(lambda: server.sent("GET", f"/channels/{channel.id}/messages"))
+    alice.asks(channel, "new")
+    await server.wait_for(lambda: len(channel.messages) >= 4)
+    assert room.run is not None
+    room.run.cancel()
+    room.commit_gate.set()
+    await asyncio.gather(room.run, return_exceptions=True)
+    await room.close()
+    async with connected(server, inbox) as room:
+        await room.wait_for(lambda: "in the gap" in {inbound.text for inbound in room.heard})
+        alice.asks(channel, "last")
+        await room.wait_for(lambda: room.heard[-1].text == "last")
+        await room.settled()
+    assert len(inbox.items) == 4
 
 
 async def test_a_mark_that_cannot_be_read_is_no_obstacle(server: DiscordServer) -> None:

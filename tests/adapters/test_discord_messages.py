@@ -6,51 +6,15 @@ from typing import Any
 
 import pytest
 
-from core.errors import BotError
 from core.messages import Button, Delta, Event, Inbound, Reply, ReplyKind, TurnReport, Working
-from tests.fakes.clock import FakeClock
-from tests.fakes.discord_room import Room, connected, says
-from tests.fakes.discord_server import DiscordServer, User
-from tests.fakes.discord_world import Channel, Guild
-
-
-class Place:
-    """A connected room with a guild, a channel, a thread and a person."""
-
-    def __init__(self, server: DiscordServer) -> None:
-        self.server = server
-        self.guild: Guild = server.guild()
-        self.channel: Channel = server.channel(self.guild)
-        self.thread: Channel = server.thread(self.channel)
-        self.alice: User = server.user("alice")
-        self.room: Room
-
-    async def hears(self, channel: Channel, text: str, **how: Any) -> Inbound:
-        count = len(self.room.heard)
-        self.alice.says(channel, text, **how)
-        await self.room.wait_for(lambda: len(self.room.heard) > count)
-        await self.room.settled()
-        return self.room.heard[-1]
-
-    async def answers(self, *events: Event) -> None:
-        self.room.answer = says(*events)
-        await self.hears(self.channel, "go on")
+from tests.adapters.discord_place import Place, a_place, notice, text
+from tests.fakes.discord_room import says
 
 
 @pytest.fixture
 async def place() -> AsyncIterator[Place]:
-    with DiscordServer() as server:
-        made = Place(server)
-        async with connected(server) as made.room:
-            yield made
-
-
-def text(words: str, **more: Any) -> Reply:
-    return Reply(kind=ReplyKind.TEXT, text=words, **more)
-
-
-def notice(words: str, **more: Any) -> Reply:
-    return Reply(kind=ReplyKind.NOTICE, text=words, **more)
+    async with a_place() as made:
+        yield made
 
 
 async def test_a_direct_message_is_the_persons_own_session(place: Place) -> None:
@@ -88,19 +52,22 @@ async def test_a_thread_that_is_not_in_the_cache_is_asked_for(place: Place) -> N
 @pytest.mark.parametrize(
     ("written", "understood", "mentioned"),
     [
-        pytest.param("hello", "hello", False, id="not named"),
+        pytest.param("/model opus", "/model opus", False, id="a command that names nobody"),
         pytest.param("<@{bot}> hello", "hello", True, id="named"),
         pytest.param("<@!{bot}>, /model opus", "/model opus", True, id="named in the old way, with a command"),
         pytest.param("<@&{role}> <@{bot}> hello", "hello", True, id="named by its role and itself"),
-        pytest.param("hello <@{bot}> there", "hello <@{bot}> there", True, id="named in the middle"),
-        pytest.param("<@1> hello", "<@1> hello", False, id="somebody else named"),
+        pytest.param("hello <@{bot}> there", "hello @claw there", True, id="named in the middle"),
+        pytest.param("hello, <@&{role}>", "hello, @claw", True, id="its role named at the end"),
+        pytest.param("<@{bot}> ask <@1>", "ask <@1>", True, id="somebody else named too"),
     ],
 )
-async def test_a_mention_is_noticed_and_cut_from_the_beginning(
+async def test_a_mention_is_noticed_cut_from_the_beginning_and_a_name_elsewhere(
     place: Place, written: str, understood: str, mentioned: bool
 ) -> None:
     names = {"bot": place.server.bot.id, "role": place.guild.bot_role}
-    heard = await place.hears(place.channel, written.format(**names))
+    place.alice.says(place.channel, written.format(**names))
+    await place.room.wait_for(lambda: place.room.heard)
+    (heard,) = place.room.heard
     assert heard.text == understood.format(**names)
     assert heard.mentioned is mentioned
 
@@ -108,8 +75,21 @@ async def test_a_mention_is_noticed_and_cut_from_the_beginning(
 async def test_a_reply_to_the_bot_counts_as_a_mention_and_one_to_somebody_else_does_not(place: Place) -> None:
     await place.hears(place.channel, "hello")
     question, answer = place.channel.messages
-    assert not (await place.hears(place.channel, "and you?", reply_to=question)).mentioned
-    assert (await place.hears(place.channel, "thanks", reply_to=answer)).mentioned
+    place.alice.says(place.channel, "and you?", reply_to=question)
+    place.alice.says(place.channel, "thanks", reply_to=answer)
+    await place.room.wait_for(lambda: len(place.room.heard) == 2)
+    assert [(heard.text, heard.mentioned) for heard in place.room.heard] == [("hello", True), ("thanks", True)]
+
+
+async def test_what_people_say_to_each_other_is_not_even_committed(place: Place) -> None:
+    for channel in (place.channel, place.thread):
+        place.alice.says(channel, "hello everybody")
+        place.alice.says(channel, "a/b, and maybe /model opus")
+        place.alice.says(channel, "<@1> what do you think?")
+        place.alice.says(channel, "", files=("a.png",))
+    heard = await place.hears(place.channel, "hello")
+    assert place.room.heard == [heard]
+    assert len(place.room.inbox.items) == 1
 
 
 async def test_bots_webhooks_and_empty_messages_are_not_heard(place: Place) -> None:
@@ -142,7 +122,7 @@ async def test_typing_shows_while_a_turn_works(place: Place) -> None:
         yield text("done")
 
     place.room.answer = slow
-    place.alice.says(place.channel, "go")
+    place.alice.asks(place.channel, "go")
     await place.room.wait_for(lambda: place.channel.typing)
     assert len(place.channel.messages) == 1
     shown.set()
@@ -163,7 +143,7 @@ async def test_an_answer_grows_in_one_message_edited_at_most_once_a_second_and_e
         yield text(whole)
 
     place.room.answer = growing
-    place.alice.says(place.channel, "tell me")
+    place.alice.asks(place.channel, "tell me")
     (_, answer) = await place.room.wait_for(lambda: len(place.channel.messages) == 2 and place.channel.messages)
     await place.room.wait_for(lambda: answer.edited_at)
     go_on.set()
@@ -224,60 +204,6 @@ async def test_nothing_that_a_model_writes_can_ping_anybody(place: Place) -> Non
     assert [m.pings for m in mine] == [[]] * len(mine)
 
 
-async def test_a_rate_limit_is_waited_out_and_the_whole_answer_arrives_once(place: Place) -> None:
-    place.server.fail("POST", "/messages", 429, retry_after=0.2, times=2)
-    await place.answers(text("the answer"))
-    assert [m.content for m in place.channel.messages[1:]] == ["the answer"]
-
-
-async def test_a_cut_connection_is_tried_again_without_a_second_message(place: Place) -> None:
-    place.server.fail("POST", "/messages", 503)
-    await place.answers(text("the answer"))
-    assert [m.content for m in place.channel.messages[1:]] == ["the answer"]
-
-
-@pytest.mark.parametrize("how", ["forbidden", "gone"])
-async def test_where_the_bot_may_not_write_it_is_logged_once_and_every_event_is_consumed(
-    place: Place, how: str, caplog: pytest.LogCaptureFixture
-) -> None:
-    consumed = []
-
-    async def answer(_: Inbound) -> AsyncGenerator[Event, None]:
-        for n in range(5):
-            yield notice(f"notice {n}")
-            consumed.append(n)
-
-    place.room.answer = answer
-    if how == "forbidden":
-        place.channel.forbidden = True
-    else:
-        del place.server.channels[place.channel.id]
-    await place.hears(place.channel, "hello")
-    assert consumed == [0, 1, 2, 3, 4]
-    assert caplog.text.count("does not show an answer") == 1
-
-
-async def test_an_outage_of_minutes_is_told_to_the_caller_after_the_last_event() -> None:
-    consumed = []
-
-    async def answer(_: Inbound) -> AsyncGenerator[Event, None]:
-        for n in range(3):
-            yield notice(f"notice {n}")
-            consumed.append(n)
-
-    with DiscordServer() as server:
-        alice = server.user("alice")
-        server.fail("POST", "/messages", 503, times=100)
-        async with connected(server, clock=FakeClock()) as room:
-            room.answer = answer
-            alice.says(alice.dm, "hello")
-            await room.wait_for(lambda: room.delivering)
-            with pytest.raises(BotError, match="minutes") as caught:
-                await room.settled()
-    assert caught.value.code == "discord_unreachable"
-    assert consumed == [0, 1, 2]
-
-
 async def test_a_message_deleted_while_it_grows_is_not_sent_again(
     place: Place, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -290,13 +216,13 @@ async def test_a_message_deleted_while_it_grows_is_not_sent_again(
         yield notice("more")
 
     place.room.answer = answer
-    place.alice.says(place.channel, "go")
+    place.alice.asks(place.channel, "go")
     _, growing = await place.room.wait_for(lambda: len(place.channel.messages) == 2 and place.channel.messages)
     growing.deleted = True
     deleted.set()
     await place.room.wait_for(lambda: len(place.channel.messages) == 2)
     await place.room.settled()
-    assert [m.content for m in place.channel.messages] == ["go", "more"]
+    assert [m.content for m in place.channel.messages[1:]] == ["more"]
 
 
 def interrupted(*events: Event) -> tuple[Callable[[Inbound], AsyncGenerator[Event, None]], asyncio.Event]:
@@ -322,7 +248,7 @@ def interrupted(*events: Event) -> tuple[Callable[[Inbound], AsyncGenerator[Even
 )
 async def test_an_interrupted_delivery_goes_on_by_editing_what_was_sent(place: Place, before: list[Event]) -> None:
     place.room.answer, reached = interrupted(*before)
-    place.alice.says(place.channel, "go")
+    place.alice.asks(place.channel, "go")
     await asyncio.wait_for(reached.wait(), 5)
     (task,) = place.room.delivering
     task.cancel()
@@ -331,12 +257,12 @@ async def test_an_interrupted_delivery_goes_on_by_editing_what_was_sent(place: P
     (item,) = place.room.inbox.items.values()
     assert item.delivery
     await place.room.deliver(item, place.room.heard[0])
-    assert [m.content for m in place.channel.messages] == ["go", "changed", "the answer"]
+    assert [m.content for m in place.channel.messages[1:]] == ["changed", "the answer"]
 
 
 async def test_an_answer_that_broke_off_while_growing_is_finished_in_the_same_message(place: Place) -> None:
     place.room.answer, reached = interrupted(Delta("the be"), Delta("ginning"))
-    place.alice.says(place.channel, "go")
+    place.alice.asks(place.channel, "go")
     await asyncio.wait_for(reached.wait(), 5)
     (task,) = place.room.delivering
     await place.room.wait_for(lambda: place.room.inbox.items[1].delivery)
@@ -344,7 +270,7 @@ async def test_an_answer_that_broke_off_while_growing_is_finished_in_the_same_me
     place.room.delivering.clear()
     place.room.answer = says(Delta("the beginning"), text("the beginning and the end"))
     await place.room.deliver(place.room.inbox.items[1], place.room.heard[0])
-    assert [m.content for m in place.channel.messages] == ["go", "the beginning and the end"]
+    assert [m.content for m in place.channel.messages[1:]] == ["the beginning and the end"]
 
 
 async def test_a_message_whose_note_was_lost_with_the_process_is_not_sent_twice(place: Place) -> None:
@@ -356,7 +282,7 @@ async def test_a_message_whose_note_was_lost_with_the_process_is_not_sent_twice(
     place.room.answer = says(text("the new words"))
     await place.room.deliver(again, place.room.heard[0])
     assert item.id == 1
-    assert [m.content for m in place.channel.messages] == ["go on", "the new words"]
+    assert [m.content for m in place.channel.messages[1:]] == ["the new words"]
 
 
 def place_update(place: Place) -> Any:
@@ -373,8 +299,9 @@ def place_update(place: Place) -> Any:
         "webhook": False,
         "content": question.content,
         "attachments": [],
-        "mentioned": False,
+        "mentioned": True,
         "bot": str(place.server.bot.id),
+        "bot_name": "claw",
         "bot_role": None,
     }
     stored = place.room.inbox.items[1].update

@@ -67,13 +67,13 @@ async def simulated() -> AsyncIterator[Scene]:
 
 async def test_a_message_is_heard_and_answered_in_its_channel() -> None:
     async with simulated() as scene:
-        await scene.alice.send(scene.channel, "hello")
+        await scene.alice.send(scene.channel, "/hello")
         heard = await scene.heard(1)
         assert heard.ingress is Ingress.MESSAGE
         assert heard.session.chat == f"discord:default:channel:{scene.channel.id}"
         answer = scene.channel.last_message
         assert answer is not None
-        assert answer.content == "you said: hello"
+        assert answer.content == "you said: /hello"
         assert answer.reference is not None
 
 

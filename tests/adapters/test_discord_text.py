@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from adapters.discord.components import build_components, read_custom_id
-from adapters.discord.markdown import model_markdown, plain_text
+from adapters.discord.components import build_components, fitted, read_custom_id
+from adapters.discord.markdown import model_markdown, plain_name, plain_text
 from adapters.discord.splitting import fence_after, split_text
 from core.messages import Button, Reply, ReplyKind
 from tests.fakes.discord_limits import check_message
@@ -171,3 +171,28 @@ def test_long_labels_are_cut_and_a_reply_without_a_token_offers_nothing() -> Non
 )
 def test_a_press_is_read_strictly(custom_id: str, values: list[str], meaning: tuple[str, int] | None) -> None:
     assert read_custom_id(custom_id, values) == meaning
+
+
+@pytest.mark.parametrize(
+    ("name", "shown"),
+    [
+        pytest.param("Ada Lovelace", "Ada Lovelace", id="plain"),
+        pytest.param("Zoë_ 李", "Zoë\\_ 李", id="letters of all kinds"),
+        pytest.param("<@1> @everyone", "\\<\\@1\\> \\@everyone", id="mentions"),
+        pytest.param("# **x**\n> y", "\\# \\*\\*x\\*\\* \\> y", id="marks and lines"),
+        pytest.param("[a](https://b.c)", "\\[a\\]\\(https\\:\\/\\/b\\.c\\)", id="links"),
+        pytest.param("a\u202eb\u200b", "ab", id="hidden signs"),
+        pytest.param("\u200b ", "Somebody", id="nothing to be seen"),
+        pytest.param("x" * 200, "x" * 80, id="endless"),
+    ],
+)
+def test_a_persons_name_means_nothing_but_itself(name: str, shown: str) -> None:
+    assert plain_name(name) == shown
+
+
+def test_a_long_label_keeps_its_head_and_its_state() -> None:
+    label = fitted(f"acme/{'x' * 300}@work · cooling down · 14:27", 100)
+    assert len(label) == 100
+    assert label.startswith("acme/x")
+    assert label.endswith("x@work · cooling down · 14:27")
+    assert fitted(" a\n b ", 100) == "a b"

@@ -1,6 +1,8 @@
 """The real gateway process on Discord, driven by people; the provider records whose key arrived."""
 
+import sqlite3
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -122,6 +124,8 @@ class TestChoosing:
         assert "Model: acme/small · default" in picker.content
         running.ada.selects(picker, next(label for label in options(picker) if label.startswith("opus")))
         until(lambda: "Now opus" in picker.content)
+        (told,) = until(lambda: running.told(room, 0))
+        assert told.content == f"ada: {picker.content}"
         assert running.serves(running.ada, room) in ("MINE", "YOUR")
         picker = running.slash(running.ada, room)
         running.ada.selects(picker, next(label for label in options(picker) if label.startswith("zeta:you")))
@@ -262,6 +266,39 @@ class TestInterruptions:
         assert len([m for m in stage.told(other, 0) if m.content == "served-by:YOUR"]) == 2
         asked = [seen.body["messages"][-1]["content"] for seen in stage.provider.seen if seen.key == home]
         assert asked == ["question one", "question one", "question two", "question three"]
+
+    def test_a_command_is_not_acknowledged_before_it_is_stored_and_in_time_even_if_it_cannot_be(
+        self, stage: Stage
+    ) -> None:
+        room = stage.rooms[0]
+        with stage.gateway() as gateway:
+            stage.settled(stage.ada, room)
+            with closing(sqlite3.connect(stage.house.database, isolation_level=None)) as other:
+                other.execute("begin immediate")
+                used = stage.ada.slash(room, "model", "big")
+                until(lambda: used.callback)
+                assert used.acknowledged_after is not None
+                assert 1.4 < used.acknowledged_after < 2.9
+                other.execute("rollback")
+            assert "Now big" in stage.answer(used).content
+            with closing(sqlite3.connect(stage.house.database, isolation_level=None)) as other:
+                other.execute("begin immediate")
+                lost = stage.ada.slash(room, "model", "small")
+                gateway.kill()
+        assert lost.callback is None, "the person is told by Discord that it failed"
+
+    def test_a_question_is_found_behind_the_chatter_of_the_meantime(self, stage: Stage) -> None:
+        room = stage.rooms[0]
+        with stage.gateway() as gateway:
+            stage.serves(stage.ada, room)
+            assert gateway.stop() == 0
+        for n in range(130):
+            stage.bob.says(room, f"chatter {n}")
+        stage.ada.says(room, f"{stage.mention} did you see it?")
+        with stage.gateway():
+            until(lambda: len(stage.told(room, 0)) == 2)
+        assert stage.provider.seen[-1].body["messages"][-1]["content"] == "did you see it?"
+        assert stage.house.rows("select count(*) from inbox") == [(2,)]
 
     def test_a_stop_lets_a_running_answer_end_and_leaves_later_questions_to_the_next_start(self, stage: Stage) -> None:
         dm = stage.ada.dm

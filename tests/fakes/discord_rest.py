@@ -98,8 +98,10 @@ class Rest:
         return self._of(parts).wire()
 
     def _history(self, parts: Any, _: Any, request: web.Request) -> Any:
-        after, limit = int(request.query.get("after", 0)), int(request.query.get("limit", 50))
-        found = [message for message in self._of(parts).messages if message.id > after][:limit]
+        after, before = (int(request.query.get(name, 0)) for name in ("after", "before"))
+        limit = min(int(request.query.get("limit", 50)), 100)
+        found = [m for m in self._of(parts).messages if m.id > after and (not before or m.id < before)]
+        found = found[:limit] if after else found[-limit:]
         return [message.wire() for message in reversed(found)]
 
     def _member(self, parts: Any, *_: Any) -> Any:

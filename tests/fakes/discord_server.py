@@ -108,6 +108,10 @@ class DiscordServer:
         """Refuse the next requests of this method whose path contains `path`."""
         self._planned.append(Planned(method, path, status, code, retry_after, times))
 
+    def good_again(self) -> None:
+        """Refuse nothing any more that was planned to be refused."""
+        self._planned.clear()
+
     def planned(self, method: str, path: str) -> Planned | None:
         for planned in self._planned:
             if planned.times > 0 and planned.method == method and planned.path in path:
@@ -236,6 +240,10 @@ class User(Person):
         reference = reply_to.id if reply_to is not None else None
         message = Message(channel=channel, author=self, content=text, reference=reference, attachments=files)
         return self._server.post(message)
+
+    def asks(self, channel: Channel, text: str, **how: Any) -> Message:
+        """Write a message to the bot: one that names it."""
+        return self.says(channel, f"<@{self._server.bot.id}> {text}", **how)
 
     def slash(self, channel: Channel, command: str, text: str | None = None) -> Interaction:
         """Use a slash command, its one option filled with `text`. It must have been synchronised, with such an option."""
