@@ -163,7 +163,9 @@ class TestOrder:
         await line.over()
         asked = [request.messages[-1].text for request in line.world.provider.requests]
         assert asked == ["kept", "kept"]
-        assert line.desk.said[-1].startswith("acme:work is pinned here and out"), "the later message, after the card's turn"
+        assert line.desk.said[-1].startswith("acme:work is pinned here and out"), (
+            "the later message, after the card's turn"
+        )
 
     async def test_what_is_taken_in_at_once_still_happens_in_its_order(self, line: Line) -> None:
         await line.hear("one", "/model @acme:home", "two", "/model opus@zeta:me", "three")
