@@ -108,7 +108,9 @@ def _account(
     lines = []
     if chosen.near is not None:
         lines.append(f"{chosen.near!r} was read as {is_now.selected.ref}.")
-    if choice is None or (choice.model is None and choice.pin is None):
+    if chosen.action == "release":
+        lines.append(f"Still {model}; the credential is chosen automatically.")
+    elif choice is None or (choice.model is None and choice.pin is None):
         lines.append(f"Back to the default, {model}; the credential is chosen automatically.")
     elif choice.pin is None:
         lines.append(f"Now {model}; the credential is chosen automatically.")

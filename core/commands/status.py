@@ -6,7 +6,7 @@ from core.commands.command import CommandContext, Outcome
 from core.commands.visibility import Sees, is_owner, sees
 from core.messages import Reply, ReplyKind
 from core.resolution import words
-from core.resolution.resolver import Resolution, resolve
+from core.resolution.resolver import ModelSource, Resolution, resolve
 from core.resolution.snapshot import Snapshot
 from core.resolution.view import model_in_use, session_view
 
@@ -46,7 +46,7 @@ def summary(snapshot: Snapshot, resolution: Resolution) -> list[str]:
     selected, now = resolution.selected, snapshot.now
     choice = selected.choice
     by = f", chosen by {choice.set_by} {words.ago(choice.set_at, now)}" if choice and choice.model else ""
-    origin = f" (inherited from {snapshot.session.key.parent})" if selected.source.value == "inherited" else ""
+    origin = f" from {snapshot.session.key.parent}" if selected.source is ModelSource.INHERITED else ""
     lines = [
         f"Model: {words.model_name(snapshot, selected.ref)} · {selected.source}{origin}{by}{words.ending(choice, now)}"
     ]
