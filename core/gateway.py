@@ -175,7 +175,11 @@ class Gateway:
             return None, inbound.text
         if decide(inbound, Action.COMMAND, snapshot.rules.access) is not Verdict.ALLOW:
             return None, inbound.text
-        if inline.selector.model.lower() in RESERVED or snapshot.lookup.exact(inline.selector.model) is None:
+        try:
+            found = snapshot.lookup.exact(inline.selector.model)
+        except UserError:  # several have this id: not exactly one model, so it is text
+            found = None
+        if found is None or inline.selector.model.lower() in RESERVED:
             return None, inbound.text
         return Invocation("model", inline.argument), inline.rest
 

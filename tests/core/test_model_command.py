@@ -429,6 +429,12 @@ async def test_a_model_named_inside_a_sentence_is_chosen_and_the_rest_answered()
     assert world.provider.requests[-1].messages[-1].text == "what does the /model command do?"
 
 
+async def test_an_id_of_several_providers_inside_a_sentence_is_text() -> None:
+    world = World(rules=rules(provider("acme", "small"), provider("zeta", "other"), provider("eta", "other")))
+    await world.say("what is /model other good for?")
+    assert world.provider.requests[-1].messages[-1].text == "what is /model other good for?"
+
+
 async def test_other_words_with_a_slash_are_for_the_model() -> None:
     world = World()
     await world.say("/etc/passwd is what?")
