@@ -4,7 +4,7 @@
 an HTTP client, for `models status` and `models explain`. Every import of an adapter is made where it is needed.
 """
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager, closing
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
@@ -13,7 +13,7 @@ from bot.config.rules import build_rules
 from bot.credentials import CredentialSource
 from bot.log import learn_secrets, redact
 from bot.paths import Paths
-from core.auth.refs import SecretSource, UnresolvedRef, resolve_ref
+from core.auth.refs import SOURCES, SecretSource, UnresolvedRef, resolve_ref
 from core.auth.secret import Secret, SecretRef
 from core.clock import Clock
 from core.errors import ConfigError
@@ -23,6 +23,9 @@ from core.resolution.source import SnapshotSource
 from core.sessions.key import DEFAULT_AGENT
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
+    from adapters.storage.profile_writer import ProfileWriter
     from adapters.storage.reader import SqliteStatusReader
     from bot.config.settings import Settings
     from bot.run import ServedPlatform
@@ -51,6 +54,19 @@ class Inspection:
     clock: Clock
     snapshots: SnapshotSource
     state: "SqliteStatusReader"
+
+
+@dataclass(frozen=True, slots=True)
+class StoreAccess:
+    """The credential stores, for changing them. `edit_file` replaces another file by a change of its content, locked and whole;
+    it tells whether anything differs."""
+
+    source: CredentialSource
+    state: StateReader
+    clock: Clock
+    providers: frozenset[str]
+    writer: Callable[[str], "ProfileWriter"]
+    edit_file: Callable[["Path", Callable[[bytes], bytes]], bool]
 
 
 @asynccontextmanager
@@ -83,7 +99,10 @@ async def build_app(
 
     rules = _rules(settings, extra_owner)
     time = clock or _system_clock()
-    credentials = _credentials(settings, paths, environ)
+    sources = _sources(settings, environ)
+    credentials = _credentials(settings, paths, environ, sources)
+    await credentials.prepare()
+    rules = _with_headers(rules, credentials.headers())
     paths.create()
     path = settings.database.sqlite_path(paths.database)
     ensure(path)
@@ -94,7 +113,7 @@ async def build_app(
         client = provider or HttpProviderClient(time)
         turns = Turns(snapshots, sessions, SqlHealthStore(database), client, time)
         gateway = Gateway(snapshots, sessions, SqlShownStore(database), turns, time, redact, guard)
-        served = platforms if platforms is not None else _platforms(settings, environ, rules, inbox, gateway, time)
+        served = platforms if platforms is not None else _platforms(settings, sources, rules, inbox, gateway, time)
         try:
             yield App(rules, time, gateway, inbox, snapshots, served)
         finally:
@@ -112,8 +131,27 @@ def inspect_installation(
     time = clock or _system_clock()
     state = SqliteStatusReader(settings.database.sqlite_path(paths.database))
     reader: StateReader = state
-    snapshots = SnapshotSource(lambda: rules, _credentials(settings, paths, environ), reader, time)
+    credentials = _credentials(settings, paths, environ)
+    snapshots = SnapshotSource(lambda: rules, credentials, reader, time)
     return Inspection(rules, time, snapshots, state)
+
+
+def open_stores(settings: "Settings", paths: Paths, environ: Mapping[str, str]) -> StoreAccess:
+    """Open the credential stores. No model needs to be configured: credentials may come first."""
+    from adapters.providers.builtin import builtin_providers
+    from adapters.storage.locked_file import edit_file
+    from adapters.storage.profile_writer import ProfileWriter
+    from adapters.storage.reader import SqliteStatusReader
+
+    clock = _system_clock()
+    return StoreAccess(
+        source=_credentials(settings, paths, environ),
+        state=SqliteStatusReader(settings.database.sqlite_path(paths.database)),
+        clock=clock,
+        providers=frozenset({*builtin_providers(), *settings.models.providers}),
+        writer=lambda agent: ProfileWriter(paths.state, agent, clock),
+        edit_file=lambda path, change: edit_file(path, clock, change),
+    )
 
 
 def _rules(settings: "Settings", extra_owner: str | None) -> Rules:
@@ -131,13 +169,26 @@ def _system_clock() -> Clock:
     return SystemClock()
 
 
-def _sources(environ: Mapping[str, str]) -> dict[str, SecretSource]:
-    from adapters.secret_sources.env import EnvSource
+def _with_headers(rules: Rules, headers: Mapping[str, tuple[tuple[str, str], ...]]) -> Rules:
+    """The rules with the headers that references gave."""
+    known = rules.catalog.providers
+    providers = {name: replace(p, headers=headers[name]) if name in headers else p for name, p in known.items()}
+    return replace(rules, catalog=replace(rules.catalog, providers=providers)) if headers else rules
 
-    return {"env": EnvSource(environ)}
+
+def _sources(settings: "Settings", environ: Mapping[str, str]) -> dict[str, SecretSource]:
+    from adapters.secret_sources.providers import SecretProviders
+
+    table = settings.secrets
+    source = SecretProviders(
+        table.providers, table.defaults.model_dump(), table.resolution, settings.environment(environ)
+    )
+    return dict.fromkeys(SOURCES, source)
 
 
-def _credentials(settings: "Settings", paths: Paths, environ: Mapping[str, str]) -> CredentialSource:
+def _credentials(
+    settings: "Settings", paths: Paths, environ: Mapping[str, str], sources: Mapping[str, SecretSource] | None = None
+) -> CredentialSource:
     from adapters.providers.builtin import builtin_providers
     from adapters.storage.guarded_file import Unusable
     from adapters.storage.profile_file import AuthProfileFiles
@@ -155,7 +206,7 @@ def _credentials(settings: "Settings", paths: Paths, environ: Mapping[str, str])
         AuthProfileFiles(paths.state),
         environ=environ,
         declared={name: provider.env for name, provider in builtin_providers().items()},
-        sources=_sources(settings.environment(environ)),
+        sources=sources if sources is not None else _sources(settings, environ),
         salt=salt,
         problems=problems,
         learn=learn_secrets,
@@ -163,7 +214,12 @@ def _credentials(settings: "Settings", paths: Paths, environ: Mapping[str, str])
 
 
 def _platforms(
-    settings: "Settings", environ: Mapping[str, str], rules: Rules, inbox: "Inbox", gateway: "Gateway", clock: Clock
+    settings: "Settings",
+    sources: Mapping[str, SecretSource],
+    rules: Rules,
+    inbox: "Inbox",
+    gateway: "Gateway",
+    clock: Clock,
 ) -> list["ServedPlatform"]:
     """The enabled chat platforms. Raises ConfigError for one that is enabled and cannot be run."""
     from core.commands.registry import COMMANDS
@@ -176,7 +232,6 @@ def _platforms(
         "clock": clock,
         "commands": menu,
     }
-    sources = _sources(settings.environment(environ))
     platforms: list[ServedPlatform] = []
     telegram, discord = settings.channels.telegram, settings.channels.discord
     if telegram is not None and telegram.enabled:

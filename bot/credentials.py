@@ -1,7 +1,7 @@
 """The credentials of an agent as they are now: stores, environment and config brought together (ProfileSource).
 
-The stores are asked at every load; environment and config are those of the process. Everything that turns up and is
-confidential is handed to `learn`, so that logs never show it.
+The stores are asked at every load; environment and config are those of the process. References are asked once and kept
+until `forget`. Everything that turns up and is confidential is handed to `learn`, so that logs never show it.
 """
 
 import re
@@ -9,10 +9,13 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Protocol
 
+from bot.references import STILL_ASKING, References
 from core.auth.environment import environment_keys
 from core.auth.profiles import AuthProfile, CredentialKind, PinMode, ProfileSet
-from core.auth.refs import SecretSource, UnresolvedRef, resolve_ref
+from core.auth.provider_names import credential_provider
+from core.auth.refs import KeepingSource, SecretSource, UnresolvedRef, prepare_refs, resolve_ref
 from core.auth.secret import Secret, SecretRef, fingerprint
+from core.sessions.key import DEFAULT_AGENT
 
 if TYPE_CHECKING:
     from bot.config.settings import Profile, Settings
@@ -20,6 +23,7 @@ if TYPE_CHECKING:
 _STORED = (CredentialKind.API_KEY, CredentialKind.TOKEN, CredentialKind.OAUTH)
 _VARIABLE = re.compile(r"KEYS?(_|$)|TOKEN|SECRET|PASSWORD|PASSWD|CREDENTIAL")
 _HEADER = re.compile(r"key|token|secret|password|auth|cookie|credential", re.IGNORECASE)
+_OAUTH_REF = "OAuth + SecretRef is not supported."
 _SHORTEST_VARIABLE = 12
 """Shorter values of variables that only sound confidential (`..._TOKEN_LIMIT`) would blot out harmless words."""
 
@@ -54,29 +58,61 @@ class CredentialSource:
         self._settings = settings
         self._files = files
         self._environ = settings.environment(environ)
-        self._sources = sources
+        self._references = References(sources)
         self._salt = salt
         self._problems = tuple(problems)
         self._learn = learn
         self._surroundings = tuple(self._around(declared))
-        self._sets: dict[str, tuple[ProfileSet, ProfileSet]] = {}
+        self._sets: dict[str, tuple[ProfileSet, ProfileSet, frozenset[SecretRef]]] = {}
         self._resolved: set[str] = set()
         learn(self.secret_values())
 
+    async def prepare(self) -> None:
+        """Ask for every reference of all agents, providers and enabled channels, in threads. From then on `load` never waits
+        long: a reference that turns up later and whose source takes its time is unavailable until it has answered."""
+        import asyncio
+
+        agents = dict.fromkeys([DEFAULT_AGENT, *self._settings.agents.list])
+        wanted = [*_references_of_channels(self._settings)]
+        for agent in agents:
+            wanted += self._wanted(self._profiles(self._files.load(agent)).values())
+        await asyncio.to_thread(prepare_refs, wanted, self._references.sources)
+        self._references.serving = True
+        for agent in agents:
+            self.load(agent)
+
+    def forget(self) -> None:
+        """Forget what references gave: the next `load` asks anew."""
+        for source in self._references.sources.values():
+            if isinstance(source, KeepingSource):
+                source.forget()
+        self._sets.clear()
+
     def load(self, agent: str) -> ProfileSet:
-        """The agent's profiles with secrets, fingerprints and what the config says of them. The same object while the stores
-        are unchanged."""
+        """The agent's profiles with secrets, fingerprints and what the config says of them. The same object while neither the
+        stores nor what is known of references change."""
         stored = self._files.load(agent)
         known = self._sets.get(agent)
-        if known is not None and known[0] is stored:
+        if known is not None and known[0] is stored and not self._references.any_known(known[2]):
             return known[1]
-        everything = {**stored.profiles, **{p.id: p for p in self._surroundings if p.id not in stored.profiles}}
-        profiles = {name: self._complete(profile) for name, profile in everything.items()}
-        problems = self._problems + stored.problems
-        joined = replace(stored, profiles=profiles, problems=problems)
-        self._sets[agent] = (stored, joined)
+        profiles = self._profiles(stored)
+        missing = self._references.ask(self._wanted(profiles.values()))
+        broken = self._broken_headers(missing)
+        complete = {name: self._complete(profile, missing, broken) for name, profile in profiles.items()}
+        joined = replace(stored, profiles=complete, problems=self._problems + stored.problems)
+        self._sets[agent] = (stored, joined, missing)
         self._learn(self.secret_values())
         return joined
+
+    def headers(self) -> Mapping[str, tuple[tuple[str, str], ...]]:
+        """The headers of the providers that have references among theirs, without those that gave nothing: their provider
+        has no usable profile. For use after `prepare`."""
+        found: dict[str, tuple[tuple[str, str], ...]] = {}
+        for name, provider in self._settings.models.providers.items():
+            if any(isinstance(value, SecretRef) for value in provider.headers.values()):
+                resolved = ((header, self._resolve(value)) for header, value in provider.headers.items())
+                found[name] = tuple((header, value.reveal()) for header, value in resolved if isinstance(value, Secret))
+        return found
 
     def secret_values(self) -> Iterable[str]:
         """Every confidential text that is known now, for redaction: credentials, platform tokens, passwords."""
@@ -111,25 +147,76 @@ class CredentialSource:
         for name in keyless:
             yield AuthProfile(id=f"none:{name}", provider=name, kind=CredentialKind.NONE, source="no key needed")
 
-    def _complete(self, profile: AuthProfile) -> AuthProfile:
-        overlay = self._settings.auth.profiles.get(profile.id)
-        if overlay is not None:
-            profile = _overlaid(profile, overlay)
+    def _profiles(self, stored: ProfileSet) -> dict[str, AuthProfile]:
+        """All of them, with what the config says, and without the secrets of references."""
+        everything = {**stored.profiles, **{p.id: p for p in self._surroundings if p.id not in stored.profiles}}
+        overlays = self._settings.auth.profiles
+        return {name: _overlaid(p, overlays[p.id]) if p.id in overlays else p for name, p in everything.items()}
+
+    def _wanted(self, profiles: Iterable[AuthProfile]) -> list[SecretRef]:
+        """The references that these profiles and the providers' headers need."""
+        refs = [p.ref for p in profiles if p.ref is not None and p.config_mode != "oauth"]
+        return refs + [ref for _, _, ref in _references_of_headers(self._settings)]
+
+    def _complete(
+        self, profile: AuthProfile, missing: frozenset[SecretRef], broken: Mapping[str, tuple[SecretRef, str]]
+    ) -> AuthProfile:
         if profile.ref is not None:
-            profile = self._with_secret(profile, profile.ref)
+            profile = self._with_secret(profile, profile.ref, missing)
+        header = broken.get(credential_provider(profile.provider))
+        if header is not None:
+            return _without_header(profile, *header)
         if profile.secret and self._salt is not None:
             profile = replace(profile, fingerprint=fingerprint(profile.secret, self._salt))
         return profile
 
-    def _with_secret(self, profile: AuthProfile, ref: SecretRef) -> AuthProfile:
+    def _with_secret(self, profile: AuthProfile, ref: SecretRef, missing: frozenset[SecretRef]) -> AuthProfile:
         if profile.config_mode == "oauth":
-            return replace(profile, secret=None, ref_error="OAuth + SecretRef is not supported.")
+            return replace(profile, secret=None, ref_error=_OAUTH_REF)
+        found = STILL_ASKING if ref in missing else self._resolve(ref)
+        if isinstance(found, str):
+            return replace(profile, secret=None, ref_error=found)
+        return replace(profile, secret=found)
+
+    def _broken_headers(self, missing: frozenset[SecretRef]) -> dict[str, tuple[SecretRef, str]]:
+        """By provider of credentials: the first header whose reference gives nothing, and why."""
+        broken: dict[str, tuple[SecretRef, str]] = {}
+        for provider, header, ref in _references_of_headers(self._settings):
+            found = STILL_ASKING if ref in missing else self._resolve(ref)
+            if isinstance(found, str):
+                reason = f"models.providers.{provider}.headers.{header}: {found}"
+                broken.setdefault(credential_provider(provider), (ref, reason))
+        return broken
+
+    def _resolve(self, value: Secret | SecretRef) -> Secret | str:
+        """The secret, or the sentence that says why there is none."""
+        if isinstance(value, Secret):
+            return value
         try:
-            secret = resolve_ref(ref, self._sources)
+            secret = resolve_ref(value, self._references.sources)
         except UnresolvedRef as error:
-            return replace(profile, secret=None, ref_error=str(error))
+            return str(error)
         self._resolved.add(secret.reveal())
-        return replace(profile, secret=secret)
+        return secret
+
+
+def _without_header(profile: AuthProfile, ref: SecretRef, reason: str) -> AuthProfile:
+    """A profile whose requests would lack a header. One that needs no key counts as one of the config, which does."""
+    kind = CredentialKind.CONFIG if profile.kind is CredentialKind.NONE else profile.kind
+    return replace(profile, kind=kind, secret=None, ref=ref, ref_error=reason, fingerprint=None)
+
+
+def _references_of_headers(settings: "Settings") -> Iterator[tuple[str, str, SecretRef]]:
+    for name, provider in settings.models.providers.items():
+        for header, value in provider.headers.items():
+            if isinstance(value, SecretRef):
+                yield name, header, value
+
+
+def _references_of_channels(settings: "Settings") -> Iterator[SecretRef]:
+    for channel in (settings.channels.telegram, settings.channels.discord):
+        if channel is not None and channel.enabled and isinstance(channel.token, SecretRef):
+            yield channel.token
 
 
 def _overlaid(profile: AuthProfile, overlay: "Profile") -> AuthProfile:
@@ -158,4 +245,6 @@ def _in_settings(settings: "Settings") -> Iterator[Secret]:
     given.append(settings.database.password())
     for provider in settings.models.providers.values():
         given += [value for name, value in provider.headers.items() if _HEADER.search(name)]
+    for store in settings.secrets.providers.values():
+        given += [value for name, value in store.env.items() if _VARIABLE.search(name.upper())]
     yield from (secret for secret in given if isinstance(secret, Secret))

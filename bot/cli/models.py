@@ -5,7 +5,7 @@ import os
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from bot.cli import exit_codes
+from bot.cli import exit_codes, models_auth
 from bot.cli.output import complain, say, say_json
 from core.errors import FailureReason, UserError
 
@@ -22,6 +22,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     _status_flags(parser, suppress=False)
     kinds = parser.add_subparsers(metavar="<what>", dest="what")
     _status_flags(kinds.add_parser("status", help="what is configured and how each credential stands"), suppress=True)
+    models_auth.add_arguments(kinds.add_parser("auth", help="put credentials in, take them out, order them"))
     explain = kinds.add_parser("explain", help="what would serve a session, and why")
     explain.add_argument("ref", nargs="*", help="<model>[@<profile>], as after /model; nothing: the session as it is")
     explain.add_argument("--session", metavar="KEY", help="a session key (agent:...), or a name of one's own")
@@ -53,6 +54,8 @@ def run(args: argparse.Namespace) -> int:
     if getattr(args, "json", False) and getattr(args, "plain", False):
         complain("Choose either --json or --plain, not both.")
         return exit_codes.USAGE
+    if args.what == "auth":
+        return models_auth.run(args)
     from bot.app import inspect_installation
     from bot.config import load_settings
     from bot.paths import Paths

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from bot.config.problems import Problem, did_you_mean, dotted
 from core.auth.provider_names import provider_id
+from core.auth.secret import Secret
 from core.models.catalog import Catalog, ModelEntry, ProviderEntry
 from core.models.ref import ModelRef
 
@@ -71,7 +72,9 @@ def _configured(
         models=models or (_builtin_models(name, known) if known else ()),
         is_open=not models,
         is_keyless=provider.auth == "none",
-        headers=tuple((header, value.reveal()) for header, value in provider.headers.items()),
+        headers=tuple(
+            (header, value.reveal()) for header, value in provider.headers.items() if isinstance(value, Secret)
+        ),
     )
 
 

@@ -9,19 +9,13 @@ from pathlib import Path
 from typing import Annotated, Literal
 from urllib.parse import unquote, urlsplit
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import BeforeValidator, Field
 
 from bot.config import fields
+from bot.config.secret_settings import Secrets
+from bot.config.section import Section
 from core.auth.secret import Secret
 from core.errors import ConfigError
-
-
-class Section(BaseModel):
-    """A table of the config."""
-
-    model_config = ConfigDict(
-        extra="forbid", frozen=True, strict=True, arbitrary_types_allowed=True, hide_input_in_errors=True
-    )
 
 
 def _named(key: str) -> BeforeValidator:
@@ -92,7 +86,7 @@ class Provider(Section):
     models: tuple[Annotated[Model, _named("id")], ...] = ()
     auth: Literal["key", "none"] = "key"
     api_key: fields.SecretValue | None = None
-    headers: Mapping[fields.Header, fields.SecretText] = {}
+    headers: Mapping[fields.Header, fields.SecretValue] = {}
 
 
 class Models(Section):
@@ -237,6 +231,7 @@ class Settings(Section):
     agents: Agents = Agents()
     model_policy: ModelPolicy = ModelPolicy()
     auth: Auth = Auth()
+    secrets: Secrets = Secrets()
     failover: Failover = Failover()
     session: SessionRules = SessionRules()
     commands: Commands = Commands()

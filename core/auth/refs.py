@@ -5,11 +5,11 @@ string that is wholly `${NAME}`. A broken one makes the credential that names it
 """
 
 import re
-from collections.abc import Mapping
-from typing import Protocol
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Protocol, runtime_checkable
 
 from core.auth.secret import Secret, SecretRef
-from core.errors import BotError
+from core.errors import BotError, shown
 
 SOURCES = ("env", "file", "exec")
 DEFAULT_PROVIDER = "default"
@@ -33,6 +33,23 @@ class SecretSource(Protocol):
 
     def read(self, ref: SecretRef) -> Secret:
         """The secret, never blank. Raises UnresolvedRef."""
+        ...
+
+
+@runtime_checkable
+class KeepingSource(SecretSource, Protocol):
+    """A source that asks once and keeps the answer, because asking costs a process or a file that may hang."""
+
+    def prepare(self, refs: Sequence[SecretRef]) -> None:
+        """Ask for many at once, so that `read` only looks. Blocks; never raises: `read` then says why there is no secret."""
+        ...
+
+    def holds(self, ref: SecretRef) -> bool:
+        """Whether `read` answers at once, with a secret or with the reason why there is none."""
+        ...
+
+    def forget(self) -> None:
+        """Ask anew from now on: the values behind the references may have changed."""
         ...
 
 
@@ -88,5 +105,30 @@ def resolve_ref(ref: SecretRef, sources: Mapping[str, SecretSource]) -> Secret:
         )
     secret = source.read(ref)
     if not secret:
-        raise UnresolvedRef(f"The secret reference {ref.source}:{ref.provider}:{ref.id} gave an empty text.")
+        raise UnresolvedRef(f"{describe(ref)} gave an empty text.")
     return secret
+
+
+def describe(ref: SecretRef) -> str:
+    """A reference as errors name it, on one line whatever its id holds."""
+    return f"The secret reference {ref.source}:{ref.provider}:{shown(ref.id)}"
+
+
+def prepare_refs(refs: Iterable[SecretRef], sources: Mapping[str, SecretSource]) -> None:
+    """Let every source that keeps its answers ask for all of its references in one go. Blocks; never raises for a reference."""
+    batches: dict[int, tuple[KeepingSource, list[SecretRef]]] = {}
+    for ref in dict.fromkeys(refs):
+        source = sources.get(ref.source)
+        if isinstance(source, KeepingSource):
+            batches.setdefault(id(source), (source, []))[1].append(ref)
+    for source, batch in batches.values():
+        source.prepare(batch)
+
+
+def unprepared(refs: Iterable[SecretRef], sources: Mapping[str, SecretSource]) -> tuple[SecretRef, ...]:
+    """The references, each once, whose source would have to be asked now."""
+    return tuple(
+        ref
+        for ref in dict.fromkeys(refs)
+        if isinstance(source := sources.get(ref.source), KeepingSource) and not source.holds(ref)
+    )

@@ -1,8 +1,10 @@
 """Secret references: which are valid, and what becomes of one that gives nothing."""
 
+from collections.abc import Sequence
+
 import pytest
 
-from core.auth.refs import UnresolvedRef, read_ref, resolve_ref
+from core.auth.refs import UnresolvedRef, describe, prepare_refs, read_ref, resolve_ref, unprepared
 from core.auth.secret import Secret, SecretRef
 
 
@@ -85,3 +87,35 @@ def test_a_reference_without_a_secret_says_why(source: str, words: str):
     with pytest.raises(UnresolvedRef, match=words) as caught:
         resolve_ref(SecretRef(source, "default", "A"), {"env": Source(" ")})
     assert caught.value.code == "unresolved_ref"
+
+
+class Keeping(Source):
+    """Knows what it was prepared for."""
+
+    def __init__(self) -> None:
+        super().__init__("x")
+        self.asked: list[list[str]] = []
+
+    def prepare(self, refs: Sequence[SecretRef]) -> None:
+        self.asked.append([ref.id for ref in refs])
+
+    def holds(self, ref: SecretRef) -> bool:
+        return any(ref.id in ids for ids in self.asked)
+
+    def forget(self) -> None:
+        self.asked.clear()
+
+
+def test_all_references_of_a_source_that_keeps_its_answers_are_prepared_together_and_once():
+    keeping = Keeping()
+    sources = {"env": Source("x"), "file": keeping, "exec": keeping}
+    refs = [SecretRef("file", "v", "/a"), SecretRef("env", "v", "A"), SecretRef("exec", "v", "b")]
+    assert unprepared([*refs, *refs], sources) == (refs[0], refs[2])
+    prepare_refs([*refs, *refs], sources)
+    assert keeping.asked == [["/a", "b"]]
+    assert unprepared(refs, sources) == ()
+    assert unprepared(refs, {}) == ()
+
+
+def test_a_reference_is_named_on_one_line():
+    assert describe(SecretRef("file", "v", "/a\nb")) == r"The secret reference file:v:'/a\nb'"

@@ -1,0 +1,186 @@
+"""`models auth paste-api-key` and `paste-token`: a static credential into the store, and its name into the config."""
+
+import argparse
+import re
+import sys
+from collections.abc import Callable
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+from bot.cli import exit_codes
+from bot.cli.models_auth import Desk, foreign_profile, profile_named, provider_named
+from bot.cli.output import complain, say, say_json
+from core.auth.provider_names import credential_provider
+from core.errors import BotError, UserError
+
+if TYPE_CHECKING:
+    from bot.config.edit import TreeChange
+
+_LONGEST = 16 * 1024
+_SETUP_TOKEN = "sk-ant-oat01-"
+_SHORTEST_SETUP_TOKEN = 80
+_MAKE_ONE = "`claude setup-token` makes one."
+_OPENAI_KEY = re.compile(r"sk-(?:proj|svcacct|admin)-")
+_OPENAI = ("openai", "openai-codex")
+
+
+def run(args: argparse.Namespace, open_desk: Callable[[str | None], Desk]) -> int:
+    """Checks everything that can be checked before it asks for the secret, and the secret before anything is stored."""
+    if args.refused or args.refused_flag is not None:
+        complain(
+            "A secret is never taken from the command line, where other users and the shell's history would have it. "
+            f"Pipe it in, or run `remoteclaw models auth {args.auth_what} --provider <provider>` and paste it when asked."
+        )
+        return exit_codes.USAGE
+    is_token = args.auth_what == "paste-token"
+    try:
+        provider = provider_named(args.provider)
+        name = profile_named(args.profile_id if args.profile_id is not None else f"{provider}:manual")
+        span = _span(args.expires_in) if is_token and args.expires_in is not None else None
+    except UserError as error:
+        complain(str(error))
+        return exit_codes.USAGE
+    desk = open_desk(args.agent)
+    writer = desk.stores.writer(desk.agent)
+    _refuse_foreign(desk, name, writer.own_provider(name), provider)
+    kind, field = ("token", "token") if is_token else ("api_key", "key")
+    secret = _checked(_read_secret("token" if is_token else "API key", provider), provider, is_token)
+    entry: dict[str, Any] = {"type": kind, "provider": provider, field: secret}
+    if span is not None:
+        entry["expires"] = int((desk.stores.clock.now() + span).timestamp() * 1000)
+    writer.put(name, entry)
+    is_updated = _into_config(desk, name, provider, kind)
+    _tell(args, desk, name, entry, is_updated)
+    return exit_codes.OK
+
+
+def _span(text: str) -> timedelta:
+    from core.durations import parse_duration
+
+    compact = text.strip()
+    try:
+        return parse_duration(f"{compact}d" if re.fullmatch(r"\d+(\.\d+)?", compact) else compact)
+    except ValueError:
+        raise UserError("usage", f"invalid duration: {text[:40]!r}.", "Write it as 365d or 1h30m.") from None
+
+
+def _refuse_foreign(desk: Desk, name: str, stored: str | None, provider: str) -> None:
+    configured = desk.settings.auth.profiles.get(name)
+    for owner in (stored, configured.provider if configured is not None else None):
+        if owner and credential_provider(owner) != credential_provider(provider):
+            raise foreign_profile(name, owner, provider)
+
+
+def _read_secret(what: str, provider: str) -> str:
+    """From a prompt without echo on a terminal, else all of standard input. Known to the redactor from here on."""
+    from bot.log import learn_secrets
+    from core.auth.secret import clean_secret
+
+    if sys.stdin is None:
+        text = ""
+    elif sys.stdin.isatty():
+        from getpass import getpass
+
+        try:
+            text = getpass(f"{what} of {provider} (it is not shown): ", stream=sys.stderr)
+        except EOFError:
+            text = ""
+    else:
+        try:
+            text = sys.stdin.buffer.read(_LONGEST + 1).decode("utf-8-sig")
+        except UnicodeDecodeError:
+            raise BotError("secret", "What came from standard input is not UTF-8 text; nothing was stored.") from None
+    learn_secrets([text, clean_secret(text)])
+    if len(text) > _LONGEST:
+        raise BotError("secret", f"That is longer than {_LONGEST // 1024} KiB and no {what}; nothing was stored.")
+    if not text.strip():
+        raise BotError("secret", f"No {what} was given; nothing was stored.", "Pipe it in, or paste it when asked.")
+    return text
+
+
+def _checked(text: str, provider: str, is_token: bool) -> str:
+    """The secret as it is stored. Raises BotError for what cannot be one, or one of the other kind; never shows it."""
+    from core.auth.secret import clean_secret
+
+    secret = clean_secret(text)
+    if provider == "anthropic":
+        secret = "".join(secret.split())
+    if any(c < " " or c == "\x7f" for c in secret) or not any(c <= "\xff" for c in secret):
+        raise BotError(
+            "secret", "It holds characters that no request can carry; nothing was stored.", "Paste it again."
+        )
+    if not is_token:
+        if secret.startswith(_SETUP_TOKEN):
+            raise BotError(
+                "secret", "That is a setup-token and no API key.", "Use `remoteclaw models auth paste-token`."
+            )
+        return secret
+    if _OPENAI_KEY.match(secret) or (provider in _OPENAI and secret.startswith("sk-")):
+        raise BotError(
+            "secret", "That is an OpenAI API key and no token.", "Use `remoteclaw models auth paste-api-key`."
+        )
+    if provider == "anthropic":
+        if not secret.startswith(_SETUP_TOKEN):
+            # Written in one word it would be taken for a key, and hidden.
+            raise BotError("secret", 'Expected a setup-token, starting with "sk-ant-" and "oat01-".', _MAKE_ONE)
+        if len(secret) < _SHORTEST_SETUP_TOKEN:
+            raise BotError("secret", "Token looks too short; paste the full setup-token.")
+    return secret
+
+
+def _into_config(desk: Desk, name: str, provider: str, mode: str) -> bool:
+    """Name the profile in the config. Naming the first one of a provider would take all others out of service, so where there
+    are others in the stores and the config names none, it stays as it is."""
+    from bot.config.edit import add_profile
+
+    wanted = credential_provider(provider)
+    is_named = any(credential_provider(p.provider) == wanted for p in desk.settings.auth.profiles.values())
+    stored = {
+        i for agent in desk.agents for i, p in desk.stored(agent).items() if credential_provider(p.provider) == wanted
+    }
+    if not is_named and stored - {name}:
+        return False
+    return change_config(desk, add_profile(name, provider, mode), "The credential is stored")
+
+
+def change_config(desk: Desk, change: "TreeChange", done: str) -> bool:
+    """Change the config; whether anything differs. `done` is what has been done already, for the error."""
+    import os
+
+    from bot.config.edit import edited
+
+    path = desk.paths.config
+    try:
+        return desk.stores.edit_file(path, lambda content: edited(content, change, os.environ, str(path)))
+    except BotError as error:
+        raise BotError(
+            error.code, f"{done}, but the configuration was not updated: {error.message}", error.hint
+        ) from None
+
+
+def _tell(args: argparse.Namespace, desk: Desk, name: str, entry: dict[str, Any], is_updated: bool) -> None:
+    from core.auth.eligibility import expiry_moment
+    from core.auth.order import explicit_order
+    from core.durations import iso
+
+    provider, kind = entry["provider"], entry["type"]
+    expires = iso(expiry_moment(entry.get("expires")))
+    store = desk.stores.writer(desk.agent).path
+    if args.json:
+        say_json({
+            "agent": desk.agent, "agent_dir": str(store.parent), "auth_store_path": str(store), "profile": name,
+            "provider": provider, "type": kind, "expires_at": expires,
+            "config_path": str(desk.paths.config), "config_updated": is_updated,
+        })  # fmt: skip
+    else:
+        if is_updated:
+            say(f"Updated {desk.paths.config}")
+        say(f"Auth profile: {name} ({provider}/{kind})" + (f", expires {expires}" if expires else ""))
+    order = explicit_order(provider, desk.credentials().order, desk.settings.auth.order if not is_updated else {})
+    if order is not None and name not in order:
+        complain(
+            f"Note: the order of {provider} does not name {name}, so it is not tried. "
+            f"See `remoteclaw models auth order get --provider {provider}`."
+        )
+    if provider not in desk.stores.providers:
+        complain(f"Note: no provider {provider} is known. Configure it as [models.providers.{provider}].")

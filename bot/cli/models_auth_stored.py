@@ -1,0 +1,141 @@
+"""`models auth list` and `logout`: what is stored, and taking it out."""
+
+import argparse
+import sys
+from datetime import datetime
+from typing import Any
+
+from bot.cli import exit_codes
+from bot.cli.models_auth import Desk, missing_profile, provider_named
+from bot.cli.output import complain, say, say_json
+from core.auth.eligibility import Eligibility, expiry_moment, judge
+from core.auth.health import Lane, ProfileHealth, Window
+from core.auth.profiles import AuthProfile
+from core.auth.provider_names import credential_provider
+from core.durations import iso
+from core.errors import BotError, UserError
+
+
+def show(args: argparse.Namespace, desk: Desk) -> int:
+    """Every credential of the stores that this agent may use."""
+    try:
+        provider = provider_named(args.provider) if args.provider is not None else None
+    except UserError as error:
+        complain(str(error))
+        return exit_codes.USAGE
+    credentials = desk.credentials()
+    wanted = credential_provider(provider) if provider is not None else None
+    health, now = desk.stores.state.read(()).health, desk.stores.clock.now()
+    rows = [_row(p, health, now) for p in desk.stored().values() if wanted in (None, credential_provider(p.provider))]
+    rows.sort(key=lambda row: (row["provider"], row["id"]))
+    folder = desk.paths.agent(desk.agent)
+    if args.json:
+        say_json({
+            "agent": desk.agent, "agent_dir": str(folder), "auth_store_path": str(desk.stores.writer(desk.agent).path),
+            "provider": provider, "profiles": rows, "problems": list(credentials.problems),
+        })  # fmt: skip
+        return exit_codes.OK
+    say(f"Agent: {desk.agent}")
+    say("Profiles:" if rows else "Profiles: (none)")
+    for row in rows:
+        say(f"- {row['id']}{_named(row)} [{'; '.join(_facts(row))}]")
+    for problem in credentials.problems:
+        say(f"Note: {problem}")
+    return exit_codes.OK
+
+
+def _row(profile: AuthProfile, health: tuple[ProfileHealth, ...], now: datetime) -> dict[str, Any]:
+    windows = [
+        window
+        for record in health
+        if record.profile == profile.id and record.fingerprint == (profile.fingerprint or "")
+        for window in record.windows
+        if window.is_open(now)
+    ]
+    verdict = judge(profile, profile.provider, now)
+    disabled = any(window.lane is Lane.DISABLED for window in windows)
+    state, reason = "ready", None
+    if verdict is not Eligibility.OK:
+        state, reason = "ineligible", verdict.value
+    elif windows:
+        state = "disabled" if disabled else "cooling"
+        reason = next(w.reason.value for w in windows if (w.lane is Lane.DISABLED) is disabled)
+    return {
+        "id": profile.id,
+        "provider": profile.provider,
+        "type": profile.kind.value,
+        "label": profile.label,
+        "email": profile.metadata.get("email"),
+        "display_name": profile.metadata.get("display_name"),
+        "state": state,
+        "reason": reason,
+        "expires_at": iso(expiry_moment(profile.expires)),
+        "cooldown_until": _until(windows, Lane.COOLDOWN),
+        "disabled_until": _until(windows, Lane.DISABLED),
+        "fingerprint": profile.fingerprint,
+        "source": profile.source,
+    }
+
+
+def _until(windows: list[Window], lane: Lane) -> str | None:
+    """When the last open window of a lane ends; None also where one ends only with the credential."""
+    ends: list[datetime | None] = [window.until for window in windows if window.lane is lane]
+    return None if None in ends else iso(max((end for end in ends if end is not None), default=None))
+
+
+def _named(row: dict[str, Any]) -> str:
+    names = [row[key] for key in ("label", "display_name", "email") if row[key]]
+    return f" ({names[0]})" if names else ""
+
+
+def _facts(row: dict[str, Any]) -> list[str]:
+    facts = [f"{row['provider']}/{row['type']}"]
+    facts += [f"{word} {row[key]}" for word, key in _TIMES if row[key]]
+    if row["state"] == "disabled" and row["disabled_until"] is None:
+        facts.append("disabled until it is replaced")
+    return facts + ([row["reason"]] if row["reason"] else [])
+
+
+_TIMES = (("expires", "expires_at"), ("cooldown until", "cooldown_until"), ("disabled until", "disabled_until"))
+
+
+def logout(args: argparse.Namespace, desk: Desk) -> int:
+    """Remove a credential from the agent's own store and, once no agent has it, its name from the config. The provider is not
+    told: a key that has leaked must be revoked there."""
+    from bot.cli.models_auth_paste import change_config
+    from bot.config.edit import remove_profile
+
+    name = args.profile.strip()
+    writer = desk.stores.writer(desk.agent)
+    if writer.own_provider(name) is None:
+        if name in desk.stored():
+            raise BotError("profile_missing", f'Auth profile "{name}" is kept by main.', "Add --agent main.")
+        raise missing_profile(name, desk)
+    if not args.yes and not _agrees(name):
+        return exit_codes.USAGE
+    writer.remove(name)
+    is_updated = False
+    if desk.paths.config.exists() and not any(name in desk.stored(agent) for agent in desk.agents):
+        is_updated = change_config(desk, remove_profile(name), "The credential is removed")
+    if args.json:
+        say_json({
+            "agent": desk.agent, "agent_dir": str(writer.folder), "auth_store_path": str(writer.path), "removed": name,
+            "config_path": str(desk.paths.config), "config_updated": is_updated,
+        })  # fmt: skip
+        return exit_codes.OK
+    if is_updated:
+        say(f"Updated {desk.paths.config}")
+    say(f"Removed auth profile: {name}")
+    return exit_codes.OK
+
+
+def _agrees(name: str) -> bool:
+    if sys.stdin is None or not sys.stdin.isatty():
+        complain(f"Removing {name} needs a yes. Add --yes.")
+        return False
+    sys.stderr.write(f"Remove {name} from the store? [y/N] ")
+    sys.stderr.flush()
+    if sys.stdin.readline().strip().lower() in ("y", "yes"):
+        return True
+    complain("Nothing was removed.")
+    return False
