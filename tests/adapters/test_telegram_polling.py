@@ -201,7 +201,8 @@ async def test_trouble_is_told_and_waited_out(
     stage: Stage, code: int, description: str, parameters: dict[str, int], state: str
 ) -> None:
     ada = stage.server.person(1001)
-    await stage.until(lambda: stage.states == ["connected"])
+    # The poll that is to fail is under way: a failure of the next one would come before the message.
+    await stage.until(lambda: len(stage.server.called("getUpdates")) == 2)
     stage.server.fail("getUpdates", code, description, **parameters)
     await stage.hears(ada, stage.server.private(ada), "makes the running poll return")
     await stage.clock.asked(1)
