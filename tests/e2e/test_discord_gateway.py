@@ -59,7 +59,8 @@ class Stage:
         return self.answer(person.slash(channel, command, text))
 
     def answer(self, interaction: Interaction) -> Message:
-        found = until(lambda: interaction.answers)[0]
+        # A public placeholder shows an ellipsis before the private answer follows and it is deleted.
+        found = until(lambda: [message for message in interaction.answers if message.content != "…"])[0]
         assert interaction.acknowledged_after is not None
         assert interaction.acknowledged_after < 3
         return found
