@@ -214,14 +214,18 @@ class TelegramServer:
     async def _handle(self, request: web.Request) -> web.StreamResponse:
         params = dict(request.query) | await _body(request)
         call = Call(request.match_info["method"].lower(), _parsed(params))
+        # A poll that has been seen to arrive is safe from trouble that is made afterwards: it waits for a long time.
+        troubles = self._take_troubles(call.method, after=False) if call.method == "getupdates" else None
         self.calls.append(call)
         self.changed()
         try:
             self._check_token(request.match_info["token"])
             await self._wait_at_gate(call.method)
-            self._make_trouble(call.method, after=False)
+            for trouble in self._take_troubles(call.method, after=False) if troubles is None else troubles:
+                trouble.act()
             answer = await self._answer(call)
-            self._make_trouble(call.method, after=True)
+            for trouble in self._take_troubles(call.method, after=True):
+                trouble.act()
             call.status, body = 200, {"ok": True, "result": answer}
         except ApiError as error:
             call.status = error.code
@@ -249,11 +253,13 @@ class TelegramServer:
             gate.waiting += 1
             await self.wait_for(lambda: gate.is_open, within=60)
 
-    def _make_trouble(self, method: str, *, after: bool) -> None:
+    def _take_troubles(self, method: str, *, after: bool) -> list[Trouble]:
+        """Those that a call runs into: the first refuses it, so only that one is used up."""
         for trouble in self._troubles:
             if trouble.method in ("*", method) and trouble.after == after and trouble.times > 0:
                 trouble.times -= 1
-                trouble.act()
+                return [trouble]
+        return []
 
     async def _answer(self, call: Call) -> Any:
         if call.method == "getupdates":
