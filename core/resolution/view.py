@@ -26,8 +26,8 @@ def session_view(
 ) -> dict[str, Any]:
     """`status.data`, `models explain --json`, and `session` of `models status --json`.
 
-    Profiles that the viewer may not see are left out, except the one in force: what serves is never hidden from the session
-    that it serves. Fingerprints are for owners.
+    Profiles that the viewer may not see are left out, except the one in force, whose name core.screening takes out on the way
+    to that viewer. Fingerprints are for owners.
     """
     providers = dict.fromkeys(
         [resolution.selected.ref.provider, snapshot.agent.default.provider]

@@ -132,13 +132,6 @@ class Session:
         back = tuple(choice for choice in self.undo if not choice.ended(now))
         return replace(self, choices=back, undo=self.standing(now), served=None)
 
-    def turn_taken(self) -> "Session":
-        """One turn has used the choice in force, if it counts turns."""
-        if not self.choices or self.choices[-1].turns_left is None:
-            return self
-        top = self.choices[-1]
-        return replace(self, choices=(*self.choices[:-1], replace(top, turns_left=(top.turns_left or 1) - 1)))
-
     def reset(self, keep: bool, now: datetime) -> "Session":
         """A new conversation: no history, no automatic pin; without `keep` no choice either, but it can be undone."""
         fresh = replace(self, epoch=self.epoch + 1, autos=(), served=None)

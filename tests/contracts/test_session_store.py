@@ -96,7 +96,7 @@ async def test_a_turn_leaves_history_auto_pin_decisions_and_the_answer(stores: S
 
 async def test_a_turn_that_uses_up_a_choice_counts_as_a_change_of_choice(stores: Stores):
     before = await stores.sessions.save_choice(Session(key=KEY, choices=(LASTING, ONCE)), [])
-    await stores.sessions.finish_turn(turn(before, before.turn_taken().settled(NOW)))
+    await stores.sessions.finish_turn(turn(before, replace(before, choices=(LASTING,))))
     assert stored(stores) == replace(before, choices=(LASTING,), version=2)
     with pytest.raises(LostRace):
         await stores.sessions.save_choice(before, [])
@@ -111,7 +111,7 @@ async def test_a_turn_without_a_change_of_choice_leaves_the_version(stores: Stor
 async def test_a_choice_made_while_a_turn_ran_stands(stores: Stores):
     before = await stores.sessions.save_choice(Session(key=KEY, choices=(LASTING, ONCE)), [])
     newer = await stores.sessions.save_choice(replace(before, choices=(UNTIL,)), [])
-    after = replace(before.turn_taken(), autos=(AUTO,), served=SERVED)
+    after = replace(before, choices=(LASTING,), autos=(AUTO,), served=SERVED)
     await stores.sessions.finish_turn(turn(before, after, decisions=(decision(1),)))
     assert stored(stores) == replace(newer, autos=(AUTO,))
     assert await stores.sessions.history(KEY, 0, 10) == (QUESTION, ANSWER)
