@@ -7,10 +7,13 @@ an HTTP client, for `models status` and `models explain`. Every import of an ada
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager, closing
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from bot.config.rules import build_rules
 from bot.credentials import CredentialSource
+from bot.database_url import sqlite_path
+from bot.installation import InForce, Installation
 from bot.log import learn_secrets, redact
 from bot.paths import Paths
 from core.auth.refs import SOURCES, SecretSource, UnresolvedRef, resolve_ref
@@ -38,12 +41,17 @@ if TYPE_CHECKING:
 class App:
     """A running installation."""
 
-    rules: Rules
+    installation: Installation
     clock: Clock
     gateway: "Gateway"
     inbox: "Inbox"
     snapshots: SnapshotSource
     platforms: Sequence["ServedPlatform"]
+
+    @property
+    def rules(self) -> Rules:
+        """The rules in force."""
+        return self.installation.rules
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,12 +87,15 @@ async def build_app(
     clock: Clock | None = None,
     provider: "ProviderClient | None" = None,
     platforms: Sequence["ServedPlatform"] | None = None,
+    reread: Callable[[], "Settings"] | None = None,
 ) -> AsyncIterator[App]:
     """Open the installation: migrate the database, wire everything, and close it in order at the end.
 
-    `extra_owner` owns it besides `access.owners` (the person at the terminal). The other arguments replace parts, for tests.
-    Raises BotError for whatever cannot be opened.
+    `extra_owner` owns it besides `access.owners` (the person at the terminal). `reread` gives the settings for a reload; left
+    out, those of the config file. The other arguments replace parts, for tests. Raises BotError for whatever cannot be opened.
     """
+    import asyncio
+
     from adapters.providers.registry import HttpProviderClient
     from adapters.storage.engine import open_database
     from adapters.storage.health import SqlHealthStore
@@ -94,28 +105,34 @@ async def build_app(
     from adapters.storage.shown import SqlShownStore
     from adapters.storage.state import SqlStateReader
     from adapters.storage.turn_locks import TurnLocks
+    from bot.config.load import load_settings
     from core.chat.turn import Turns
     from core.gateway import Gateway
 
-    rules = _rules(settings, extra_owner)
     time = clock or _system_clock()
     sources = _sources(settings, environ)
-    credentials = _credentials(settings, paths, environ, sources)
-    await credentials.prepare()
-    rules = _with_headers(rules, credentials.headers())
+    path = _database_path(settings, paths, sources)
+    first = await _opened(settings, paths, environ, extra_owner, sources)
+
+    async def reopen() -> InForce:
+        fresh = await asyncio.to_thread(reread or partial(load_settings, paths.config, environ))
+        return await _opened(fresh, paths, environ, extra_owner, _sources(fresh, environ))
+
+    installation = Installation(first, reopen)
     paths.create()
-    path = settings.database.sqlite_path(paths.database)
     ensure(path)
     with open_database(path) as database, closing(TurnLocks(path.with_name(f"{path.name}.turns"), time)) as guard:
         inbox = SqlInbox(database)
         sessions = SqlSessionStore(database)
-        snapshots = SnapshotSource(lambda: rules, credentials, SqlStateReader(database), time)
+        snapshots = SnapshotSource(lambda: installation.rules, installation, SqlStateReader(database), time)
         client = provider or HttpProviderClient(time)
         turns = Turns(snapshots, sessions, SqlHealthStore(database), client, time)
         gateway = Gateway(snapshots, sessions, SqlShownStore(database), turns, time, redact, guard)
-        served = platforms if platforms is not None else _platforms(settings, sources, rules, inbox, gateway, time)
+        served = (
+            platforms if platforms is not None else _platforms(settings, sources, first.rules, inbox, gateway, time)
+        )
         try:
-            yield App(rules, time, gateway, inbox, snapshots, served)
+            yield App(installation, time, gateway, inbox, snapshots, served)
         finally:
             if isinstance(client, HttpProviderClient):
                 await client.close()
@@ -129,9 +146,10 @@ def inspect_installation(
 
     rules = _rules(settings, None)
     time = clock or _system_clock()
-    state = SqliteStatusReader(settings.database.sqlite_path(paths.database))
+    sources = _sources(settings, environ)
+    state = SqliteStatusReader(_database_path(settings, paths, sources))
     reader: StateReader = state
-    credentials = _credentials(settings, paths, environ)
+    credentials = _credentials(settings, paths, environ, sources)
     snapshots = SnapshotSource(lambda: rules, credentials, reader, time)
     return Inspection(rules, time, snapshots, state)
 
@@ -144,14 +162,40 @@ def open_stores(settings: "Settings", paths: Paths, environ: Mapping[str, str]) 
     from adapters.storage.reader import SqliteStatusReader
 
     clock = _system_clock()
+    sources = _sources(settings, environ)
     return StoreAccess(
-        source=_credentials(settings, paths, environ),
-        state=SqliteStatusReader(settings.database.sqlite_path(paths.database)),
+        source=_credentials(settings, paths, environ, sources),
+        state=SqliteStatusReader(_database_path(settings, paths, sources)),
         clock=clock,
         providers=frozenset({*builtin_providers(), *settings.models.providers}),
         writer=lambda agent: ProfileWriter(paths.state, agent, clock),
         edit_file=lambda path, change: edit_file(path, clock, change),
     )
+
+
+def database_path(settings: "Settings", paths: Paths, environ: Mapping[str, str]) -> "Path":
+    """The SQLite file of an installation. Raises ConfigError where `database.url` names none or its reference gives none."""
+    return _database_path(settings, paths, _sources(settings, environ))
+
+
+def _database_path(settings: "Settings", paths: Paths, sources: Mapping[str, SecretSource]) -> "Path":
+    if settings.database.url is None:
+        return paths.database
+    return sqlite_path(_secret(settings.database.url, "database.url", sources))
+
+
+async def _opened(
+    settings: "Settings",
+    paths: Paths,
+    environ: Mapping[str, str],
+    extra_owner: str | None,
+    sources: Mapping[str, SecretSource],
+) -> InForce:
+    """Everything that the settings say, with every reference asked for. Raises BotError."""
+    rules = _rules(settings, extra_owner)
+    credentials = _credentials(settings, paths, environ, sources)
+    await credentials.prepare()
+    return InForce(settings, _with_headers(rules, credentials.headers()), credentials)
 
 
 def _rules(settings: "Settings", extra_owner: str | None) -> Rules:
@@ -187,7 +231,7 @@ def _sources(settings: "Settings", environ: Mapping[str, str]) -> dict[str, Secr
 
 
 def _credentials(
-    settings: "Settings", paths: Paths, environ: Mapping[str, str], sources: Mapping[str, SecretSource] | None = None
+    settings: "Settings", paths: Paths, environ: Mapping[str, str], sources: Mapping[str, SecretSource]
 ) -> CredentialSource:
     from adapters.providers.builtin import builtin_providers
     from adapters.storage.guarded_file import Unusable
@@ -206,7 +250,7 @@ def _credentials(
         AuthProfileFiles(paths.state),
         environ=environ,
         declared={name: provider.env for name, provider in builtin_providers().items()},
-        sources=sources if sources is not None else _sources(settings, environ),
+        sources=sources,
         salt=salt,
         problems=problems,
         learn=learn_secrets,
@@ -258,12 +302,19 @@ def _platforms(
 
 
 def _token(value: Secret | SecretRef | None, path: str, sources: Mapping[str, SecretSource]) -> Secret:
-    if isinstance(value, SecretRef):
-        try:
-            value = resolve_ref(value, sources)
-        except UnresolvedRef as error:
-            raise ConfigError(path, error.message, error.hint) from None
-        learn_secrets([value.reveal()])
-    if not value:
+    secret = _secret(value, path, sources) if value is not None else None
+    if not secret:
         raise ConfigError(path, "is missing.", "Set it, or set enabled = false.")
-    return value
+    return secret
+
+
+def _secret(value: Secret | SecretRef, path: str, sources: Mapping[str, SecretSource]) -> Secret:
+    """A secret setting. Raises ConfigError, naming it, where its reference gives nothing."""
+    if isinstance(value, Secret):
+        return value
+    try:
+        secret = resolve_ref(value, sources)
+    except UnresolvedRef as error:
+        raise ConfigError(path, error.message, error.hint) from None
+    learn_secrets([secret.reveal()])
+    return secret

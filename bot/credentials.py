@@ -1,7 +1,7 @@
 """The credentials of an agent as they are now: stores, environment and config brought together (ProfileSource).
 
-The stores are asked at every load; environment and config are those of the process. References are asked once and kept
-until `forget`. Everything that turns up and is confidential is handed to `learn`, so that logs never show it.
+The stores are asked at every load; environment and config are those of its making, and references are asked once: a reload
+makes another one. Everything that turns up and is confidential is handed to `learn`, so that logs never show it.
 """
 
 import re
@@ -9,11 +9,13 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Protocol
 
+from bot.database_url import password
 from bot.references import STILL_ASKING, References
 from core.auth.environment import environment_keys
+from core.auth.oauth_guard import UNSUPPORTED, check_oauth
 from core.auth.profiles import AuthProfile, CredentialKind, PinMode, ProfileSet
 from core.auth.provider_names import credential_provider
-from core.auth.refs import KeepingSource, SecretSource, UnresolvedRef, prepare_refs, resolve_ref
+from core.auth.refs import SecretSource, UnresolvedRef, prepare_refs, resolve_ref
 from core.auth.secret import Secret, SecretRef, fingerprint
 from core.sessions.key import DEFAULT_AGENT
 
@@ -23,7 +25,6 @@ if TYPE_CHECKING:
 _STORED = (CredentialKind.API_KEY, CredentialKind.TOKEN, CredentialKind.OAUTH)
 _VARIABLE = re.compile(r"KEYS?(_|$)|TOKEN|SECRET|PASSWORD|PASSWD|CREDENTIAL")
 _HEADER = re.compile(r"key|token|secret|password|auth|cookie|credential", re.IGNORECASE)
-_OAUTH_REF = "OAuth + SecretRef is not supported."
 _SHORTEST_VARIABLE = 12
 """Shorter values of variables that only sound confidential (`..._TOKEN_LIMIT`) would blot out harmless words."""
 
@@ -64,29 +65,40 @@ class CredentialSource:
         self._learn = learn
         self._surroundings = tuple(self._around(declared))
         self._sets: dict[str, tuple[ProfileSet, ProfileSet, frozenset[SecretRef]]] = {}
-        self._resolved: set[str] = set()
+        self._resolved: dict[SecretRef, Secret] = {}
+        self._refused: dict[SecretRef, str] = {}
         learn(self.secret_values())
 
     async def prepare(self) -> None:
         """Ask for every reference of all agents, providers and enabled channels, in threads. From then on `load` never waits
-        long: a reference that turns up later and whose source takes its time is unavailable until it has answered."""
+        long: a reference that turns up later and whose source takes its time is unavailable until it has answered.
+
+        Raises BotError where an oauth profile holds a reference."""
         import asyncio
 
         agents = dict.fromkeys([DEFAULT_AGENT, *self._settings.agents.list])
-        wanted = [*_references_of_channels(self._settings)]
+        channels = [*_references_of_channels(self._settings)]
+        wanted = [*channels]
         for agent in agents:
             wanted += self._wanted(self._profiles(self._files.load(agent)).values())
         await asyncio.to_thread(prepare_refs, wanted, self._references.sources)
         self._references.serving = True
-        for agent in agents:
-            self.load(agent)
+        for ref in channels:
+            self._resolve(ref)
+        check_oauth(self.load(agent) for agent in agents)
 
-    def forget(self) -> None:
-        """Forget what references gave: the next `load` asks anew."""
-        for source in self._references.sources.values():
-            if isinstance(source, KeepingSource):
-                source.forget()
-        self._sets.clear()
+    def resolved_refs(self) -> frozenset[SecretRef]:
+        """The references that have given a secret."""
+        return frozenset(self._resolved)
+
+    def refused_refs(self) -> Mapping[SecretRef, str]:
+        """The references that gave none, each with the sentence that says why."""
+        return self._refused
+
+    def unresolved(self, agents: Iterable[str]) -> tuple[str, ...]:
+        """The profiles without a secret because their reference gives none, each once, whichever agents share it."""
+        found = (profile for agent in agents for profile in self.load(agent).profiles.values())
+        return tuple(dict.fromkeys(p.id for p in found if p.ref is not None and p.secret is None))
 
     def load(self, agent: str) -> ProfileSet:
         """The agent's profiles with secrets, fingerprints and what the config says of them. The same object while neither the
@@ -125,7 +137,7 @@ class CredentialSource:
             if _VARIABLE.search(name.upper()) and len(value) >= _SHORTEST_VARIABLE
         ]
         values += [secret.reveal() for secret in _in_settings(settings)]
-        return tuple(dict.fromkeys([*values, *self._resolved]))
+        return tuple(dict.fromkeys([*values, *(secret.reveal() for secret in self._resolved.values())]))
 
     def _around(self, declared: Mapping[str, Sequence[str]]) -> Iterator[AuthProfile]:
         """Keys of the environment and the config. A provider that is declared to need no key gets none."""
@@ -172,7 +184,7 @@ class CredentialSource:
 
     def _with_secret(self, profile: AuthProfile, ref: SecretRef, missing: frozenset[SecretRef]) -> AuthProfile:
         if profile.config_mode == "oauth":
-            return replace(profile, secret=None, ref_error=_OAUTH_REF)
+            return replace(profile, secret=None, ref_error=UNSUPPORTED)
         found = STILL_ASKING if ref in missing else self._resolve(ref)
         if isinstance(found, str):
             return replace(profile, secret=None, ref_error=found)
@@ -195,8 +207,10 @@ class CredentialSource:
         try:
             secret = resolve_ref(value, self._references.sources)
         except UnresolvedRef as error:
+            self._refused[value] = str(error)
             return str(error)
-        self._resolved.add(secret.reveal())
+        self._refused.pop(value, None)
+        self._resolved[value] = secret
         return secret
 
 
@@ -242,7 +256,8 @@ def _in_settings(settings: "Settings") -> Iterator[Secret]:
     given += [channel.token for channel in (telegram, discord) if channel is not None]
     if telegram is not None and telegram.webhook is not None:
         given.append(telegram.webhook.secret_token)
-    given.append(settings.database.password())
+    if isinstance(settings.database.url, Secret):
+        given.append(password(settings.database.url))
     for provider in settings.models.providers.values():
         given += [value for name, value in provider.headers.items() if _HEADER.search(name)]
     for store in settings.secrets.providers.values():

@@ -60,11 +60,13 @@ class ServedApp(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Operation:
-    """How to run. `stop` is set by whoever wants an end; `listen` is where `/readyz` is asked, None for nowhere."""
+    """How to run. `stop` is set by whoever wants an end; `listen` is where `/readyz` is asked, None for nowhere. `notes` are
+    sentences for `/readyz` about what is wrong without keeping anybody from being served."""
 
     stop: asyncio.Event
     environ: Mapping[str, str]
     listen: str | None = None
+    notes: Callable[[], Sequence[str]] = tuple
     drain_seconds: float = DRAIN_SECONDS
 
 
@@ -83,7 +85,7 @@ async def serve(app: ServedApp, operation: Operation) -> None:
     async with AsyncExitStack() as stack:
         if operation.listen is not None:
             host, port = loopback_address(operation.listen)
-            health = serve_health(host, port, lambda: _readiness(app, services, operation.stop))
+            health = serve_health(host, port, lambda: _readiness(app, services, operation))
             host, port = await stack.enter_async_context(health)
             log.info("Health is answered at http://%s:%s/readyz.", f"[{host}]" if ":" in host else host, port)
         async with asyncio.TaskGroup() as group:
@@ -168,17 +170,20 @@ class _Service:
             log.log(logging.WARNING if state.startswith("disconnected") else logging.INFO, "%s: %s", self.name, state)
 
 
-async def _readiness(app: ServedApp, services: Sequence[_Service], stop: asyncio.Event) -> Readiness:
+async def _readiness(app: ServedApp, services: Sequence[_Service], operation: Operation) -> Readiness:
     reasons = [f"{service.name}: {service.state}" for service in services if service.state != CONNECTED]
     try:
         await app.inbox.get_mark("gateway", "readiness")
         reasons += _unresolved(app)
     except BotError as error:
         reasons.append(f"database: {error.message}")
-    if stop.is_set():
+    if operation.stop.is_set():
         reasons.append("stopping")
     states = {service.name: redact(service.state) for service in services}
-    return Readiness(tuple(redact(reason) for reason in reasons), {"platforms": states})
+    return Readiness(
+        tuple(redact(reason) for reason in reasons),
+        {"platforms": states, "notes": [redact(note) for note in operation.notes()]},
+    )
 
 
 def _unresolved(app: ServedApp) -> list[str]:

@@ -34,6 +34,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _database(make: bool) -> Path:
+    from bot.app import database_path
     from bot.config import load_settings
     from bot.paths import Paths
     from core.errors import BotError
@@ -47,4 +48,4 @@ def _database(make: bool) -> Path:
         if error.code != "no_config":
             raise
         return paths.database
-    return settings.database.sqlite_path(paths.database)
+    return database_path(settings, paths, os.environ)

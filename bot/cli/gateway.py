@@ -18,7 +18,9 @@ if TYPE_CHECKING:
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """No flags: everything is in the config, so that a restart by a service manager is the same as one by hand."""
-    parser.description = "Serve every enabled chat platform until SIGTERM or Ctrl-C. A second signal stops at once."
+    parser.description = (
+        "Serve every enabled chat platform until SIGTERM or Ctrl-C; a second signal stops at once. SIGHUP reloads."
+    )
 
 
 def run(args: argparse.Namespace) -> int:
@@ -40,14 +42,19 @@ async def serve_installation(
     """Serve the installation until a signal ends it, and return the exit code. `replacements` are those of `build_app`."""
     from bot.app import build_app
     from bot.instance import only_instance
+    from bot.reloading import stays_current
     from bot.run import Operation, serve
 
     signals = StopSignals()
-    operation = Operation(stop=signals.asked, environ=environ, listen=settings.gateway.listen)
+    files = (paths.config, paths.dotenv)
     with only_instance(paths.state):
         try:
             async with build_app(settings, paths, environ=environ, **replacements) as app:
-                await serve(app, operation)
+                operation = Operation(
+                    stop=signals.asked, environ=environ, listen=settings.gateway.listen, notes=app.installation.notes
+                )
+                async with stays_current(app.installation, paths.state, files, signals.hangup):
+                    await serve(app, operation)
         except asyncio.CancelledError:
             if not signals.insisted:
                 raise
@@ -55,10 +62,14 @@ async def serve_installation(
 
 
 class StopSignals:
-    """SIGTERM and SIGINT for the running task: the first asks for an orderly end, the second cancels."""
+    """Signals of the running task. SIGTERM and SIGINT: the first asks for an orderly end, the second cancels.
+
+    SIGHUP sets `hangup`, a wish to reload; but where the terminal that the gateway was started in has gone, it is an end.
+    """
 
     def __init__(self) -> None:
         self.asked = asyncio.Event()
+        self.hangup = asyncio.Event()
         self.first: signal.Signals | None = None
         self.insisted = False
         task = asyncio.current_task()
@@ -68,6 +79,14 @@ class StopSignals:
         loop.set_exception_handler(handle_loop_error)
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self._receive, number)
+        self._had_terminal = _has_terminal()
+        loop.add_signal_handler(signal.SIGHUP, self._hang_up)
+
+    def _hang_up(self) -> None:
+        if self._had_terminal and not _has_terminal():
+            self._receive(signal.SIGHUP)
+        else:
+            self.hangup.set()
 
     def _receive(self, number: signal.Signals) -> None:
         if self.first is None:
@@ -76,3 +95,12 @@ class StopSignals:
         elif not self.insisted:
             self.insisted = True
             self._task.cancel()
+
+
+def _has_terminal() -> bool:
+    """Whether the process has a controlling terminal that still works."""
+    try:
+        os.close(os.open("/dev/tty", os.O_RDONLY | os.O_NOCTTY))
+    except OSError:
+        return False
+    return True

@@ -17,6 +17,7 @@ NOUNS = {
     "chat": ("bot.cli.chat", "chat here, or send messages from a script"),
     "gateway": ("bot.cli.gateway", "serve the chat platforms"),
     "models": ("bot.cli.models", "models, credentials and their state"),
+    "secrets": ("bot.cli.secrets", "where secrets come from"),
     "config": ("bot.cli.config", "check the configuration"),
     "db": ("bot.cli.db", "the database and its migrations"),
     "demo": ("bot.cli.demo", "try it: no key, no account, no network"),

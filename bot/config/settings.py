@@ -5,17 +5,13 @@ Loading this module loads pydantic, so it is imported where settings are read an
 
 from collections.abc import Mapping
 from datetime import timedelta
-from pathlib import Path
 from typing import Annotated, Literal
-from urllib.parse import unquote, urlsplit
 
 from pydantic import BeforeValidator, Field
 
 from bot.config import fields
 from bot.config.secret_settings import Secrets
 from bot.config.section import Section
-from core.auth.secret import Secret
-from core.errors import ConfigError
 
 
 def _named(key: str) -> BeforeValidator:
@@ -190,24 +186,7 @@ class Access(Section):
 class Database(Section):
     """database. Without a URL: remoteclaw.db in the state directory. It is a secret, for it may hold a password."""
 
-    url: fields.SecretText | None = None
-
-    def sqlite_path(self, default: Path) -> Path:
-        """The file of a `sqlite:///...` URL, else the default. Raises ConfigError for any other database."""
-        if self.url is None:
-            return default
-        scheme, separator, path = self.url.reveal().partition(":///")
-        if scheme != "sqlite" or not separator or not path:
-            raise ConfigError("database.url", "must be of the form sqlite:////absolute/path.db")
-        return Path(path).absolute()
-
-    def password(self) -> Secret | None:
-        """The password in the URL, for redaction; None if there is none or the URL cannot be read."""
-        try:
-            found = urlsplit(self.url.reveal()).password if self.url is not None else None
-        except ValueError:
-            return self.url
-        return Secret(unquote(found)) if found else None
+    url: fields.SecretValue | None = None
 
 
 class Gateway(Section):

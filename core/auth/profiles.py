@@ -78,5 +78,7 @@ class ProfileSet:
     problems: tuple[str, ...] = ()
     unreadable: bool = False
     """There is a store and it cannot be used: nobody knows what it holds, so no key of the surroundings takes its place."""
+    oauth_references: tuple[tuple[str, str], ...] = ()
+    """(profile id, field) of every oauth entry that holds a reference: see core.auth.oauth_guard."""
     damaged: frozenset[str] = frozenset()
     """Providers of entries that cannot be used: the same holds for each of them."""

@@ -6,7 +6,6 @@ from pathlib import Path
 import pytest
 
 from bot.config import load_settings
-from bot.config.load import settings_from
 from bot.config.problems import InvalidConfig
 from core.auth.secret import Secret, SecretRef
 from core.errors import BotError, ConfigError
@@ -369,23 +368,3 @@ def test_settings_cannot_be_changed(tmp_path: Path):
     settings = load(tmp_path, "")
     with pytest.raises(ValueError, match="frozen"):
         settings.log.level = "debug"
-
-
-@pytest.mark.parametrize(
-    ("url", "path"),
-    [
-        pytest.param(None, "/state/remoteclaw.db", id="not set"),
-        pytest.param("sqlite:////var/x.db", "/var/x.db", id="sqlite"),
-        pytest.param("postgresql+psycopg://u:secret-word@h/d", None, id="another database"),
-    ],
-)
-def test_the_database_is_the_file_that_the_url_names(url: str | None, path: str | None):
-    settings = settings_from({"database": {} if url is None else {"url": url}}, {})
-    default = Path("/state/remoteclaw.db")
-    if path is not None:
-        assert settings.database.sqlite_path(default) == Path(path)
-        return
-    with pytest.raises(ConfigError, match=r"database\.url") as caught:
-        settings.database.sqlite_path(default)
-    assert "secret-word" not in str(caught.value)
-    assert settings.database.password() == Secret("secret-word")

@@ -239,7 +239,10 @@ class TestHealth:
             await two.listening.wait()
             address = ("127.0.0.1", int(caplog.messages[0].rsplit(":", 1)[1].removesuffix("/readyz.")))
             states = {"one (default)": "connected", "two (default)": "connected"}
-            assert await get(address, "/readyz") == (200, {"status": "ready", "reasons": [], "platforms": states})
+            assert await get(address, "/readyz") == (
+                200,
+                {"status": "ready", "reasons": [], "platforms": states, "notes": []},
+            )
             two.on_state("disconnected: no route")
             inbox.broken = True
             status, body = await get(address, "/readyz?verbose=1")

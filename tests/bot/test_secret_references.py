@@ -17,6 +17,7 @@ from bot.paths import Paths
 from core.auth.eligibility import Eligibility, judge
 from core.auth.refs import SOURCES
 from core.auth.secret import Secret
+from core.errors import BotError
 from tests.bot.test_credentials import SALT, URL, key, store
 from tests.fakes.clock import START
 from tests.fakes.secret_store import python_command, shell_command
@@ -67,9 +68,6 @@ async def test_one_run_at_start_serves_all_agents_and_every_load_after_it(state_
     assert found.load("main").profiles["a"].secret == Secret("sk-of-b")
     assert (tmp_path / "runs").read_text() == "x"
     assert {"sk-of-a", "sk-of-c", "sk-of-d", "sk-of-e"} <= learnt
-    found.forget()
-    assert found.load("main").profiles["a"].secret == Secret("sk-of-b")
-    assert (tmp_path / "runs").read_text() == "xx"
 
 
 def test_a_look_from_the_host_asks_for_all_together(state_dir: Path, tmp_path: Path):
@@ -130,8 +128,10 @@ async def test_an_oauth_profile_is_not_even_asked_for(state_dir: Path, tmp_path:
     store(state_dir, {"a": {"type": "token", "provider": "x", "tokenRef": ref("a")}})
     tree = {**vault(counting(tmp_path)), "auth": {"profiles": {"a": {"provider": "x", "mode": "oauth"}}}}
     found = source(state_dir, tree)
-    await found.prepare()
     assert found.load("main").profiles["a"].ref_error == "OAuth + SecretRef is not supported."
+    with pytest.raises(BotError, match="OAuth \\+ SecretRef is not supported") as caught:
+        await found.prepare()
+    assert str(caught.value).splitlines()[1].startswith('- profiles.a.tokenRef: auth.profiles."a".mode is "oauth"')
     assert not (tmp_path / "runs").exists()
 
 

@@ -1,0 +1,124 @@
+"""What a running gateway goes by, replaced as a whole: settings, rules, credentials (product.md 5.3).
+
+A reload reads the config, the environment and every secret reference anew. Only if all of that is right does it take the place
+of what was in force; otherwise the last good values stay, and the reason is kept for the log, the health page and whoever asked.
+A reference that never gave anything takes its own profile out of service and stops nothing.
+"""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from bot.credentials import CredentialSource
+from core.auth.profiles import ProfileSet
+from core.auth.refs import describe
+from core.errors import BotError
+from core.resolution.rules import Rules
+
+if TYPE_CHECKING:
+    from bot.config.settings import Settings
+
+log = logging.getLogger(__name__)
+
+_AT_START_ONLY = ("channels", "database", "gateway", "log")
+"""Sections of the config that a process reads once: it would have to connect, open or listen anew."""
+
+
+@dataclass(frozen=True, slots=True)
+class InForce:
+    """One consistent state of an installation. `notes` are sentences about what could not be used."""
+
+    settings: "Settings"
+    rules: Rules
+    credentials: CredentialSource
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Reloaded:
+    """What a reload did: sentences about what the new state lacks, or what still waits for a restart."""
+
+    warnings: tuple[str, ...]
+
+
+class Installation:
+    """Holds what is in force. `reopen` makes the next state, prepared for serving; it raises BotError if it cannot.
+
+    A ProfileSource. Everything here belongs to the event loop: a decision never sees half of one state and half of another.
+    """
+
+    def __init__(self, first: InForce, reopen: Callable[[], Awaitable[InForce]]) -> None:
+        self._started_with = first
+        self._now = first
+        self._reopen = reopen
+        self._turn = asyncio.Lock()
+        self.failure: BotError | None = None
+        """Why the last reload did not happen; None after one that did."""
+
+    @property
+    def settings(self) -> "Settings":
+        """The config in force."""
+        return self._now.settings
+
+    @property
+    def rules(self) -> Rules:
+        """The rules in force."""
+        return self._now.rules
+
+    def load(self, agent: str) -> ProfileSet:
+        """The agent's credentials, as they are now."""
+        return self._now.credentials.load(agent)
+
+    def unresolved(self) -> tuple[str, ...]:
+        """What has no secret because its reference gives none: profile ids."""
+        return self._now.credentials.unresolved(self._now.rules.agents)
+
+    def notes(self) -> tuple[str, ...]:
+        """What an operator should know of the last reload: why it did not happen."""
+        return () if self.failure is None else (f"not reloaded, the last good values stay: {_on_one_line(self.failure)}",)
+
+    async def reload(self) -> Reloaded:
+        """Read everything anew and put it in force. Raises BotError, and then nothing has changed. One at a time."""
+        async with self._turn:
+            try:
+                fresh = await self._reopen()
+                _keeps_what_served(self._now, fresh)
+            except BotError as error:
+                if self.failure is None or str(self.failure) != str(error):
+                    why = _on_one_line(error)
+                    log.warning("SECRETS_RELOADER_DEGRADED: nothing was reloaded, the last good values stay. %s", why)
+                self.failure = error
+                raise
+            self._now = fresh
+            if self.failure is not None:
+                log.warning("SECRETS_RELOADER_RECOVERED: configuration and secrets are up to date again.")
+            self.failure = None
+            return Reloaded((*fresh.notes, *self._pending(), *self._lacking()))
+
+    def _pending(self) -> list[str]:
+        before, after = self._started_with.settings, self._now.settings
+        changed = [name for name in _AT_START_ONLY if getattr(before, name) != getattr(after, name)]
+        if before.session.dm_scope != after.session.dm_scope:
+            changed.append("session.dm_scope")
+        return [f"{name}: changed, and read again only when the gateway is started anew." for name in changed]
+
+    def _lacking(self) -> list[str]:
+        return [f"{name}: its secret is not available, so it does not serve." for name in self.unresolved()]
+
+
+def _keeps_what_served(now: InForce, fresh: InForce) -> None:
+    """Raises BotError if a reference that has given a secret gives none any more: its store may just be out of reach."""
+    had = now.credentials.resolved_refs()
+    lost = {ref: why for ref, why in fresh.credentials.refused_refs().items() if ref in had}
+    if lost:
+        named = "; ".join(f"{describe(ref)}: {why}" for ref, why in list(lost.items())[:3])
+        more = f" (and {len(lost) - 3} more)" if len(lost) > 3 else ""
+        raise BotError(
+            "secrets_unresolved", f"A secret that has been there is not available: {named}{more}", "Then reload again."
+        )
+
+
+def _on_one_line(error: BotError) -> str:
+    return "; ".join(str(error).splitlines())
