@@ -93,6 +93,8 @@ class FailureReason(StrEnum):
     FORMAT = "format"
     CONTEXT_OVERFLOW = "context_overflow"
     MODEL_NOT_FOUND = "model_not_found"
+    SESSION_EXPIRED = "session_expired"
+    """Of a provider that keeps the conversation itself: it no longer knows it."""
     UNKNOWN = "unknown"
 
 

@@ -1,7 +1,7 @@
 """When a provider says to come back: from headers, from the error body, from its sentence. Pure; nothing here raises.
 
 The most exact word wins: retry-after-ms, retry-after, RetryInfo in the body, the reset headers of limits that are used up,
-then "try again in 20s". A time that has passed says nothing. What lies further ahead than health believes is cut there.
+then "try again in 20s" or "resets in 4hr 5min". A time that has passed says nothing. What lies further ahead than health believes is cut there.
 """
 
 import math
@@ -20,7 +20,7 @@ _EPOCH_MILLISECONDS = 1e12
 _LIMIT = re.compile(r"(?:x-ratelimit-reset(?P<openai>[a-z0-9-]*)|anthropic-ratelimit-(?P<anthropic>[a-z0-9-]+)-reset)")
 _UNIT = r"(ms|milliseconds?|s|secs?|seconds?|m|mins?|minutes?|h|hrs?|hours?|d|days?)(?![a-z])"
 _SPAN = re.compile(rf"(\d{{1,9}}(?:\.\d{{1,9}})?) ?{_UNIT} ?")
-_SENTENCE = re.compile(rf"(?:try again|retry)(?: in| after) ((?:{_SPAN.pattern})+)")
+_SENTENCE = re.compile(rf"(?:try again|retry|resets?|available(?: again)?)(?: in| after) ((?:{_SPAN.pattern})+)")
 
 
 def reset_time(headers: Mapping[str, str], body: object, now: datetime, text: str = "") -> datetime | None:

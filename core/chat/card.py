@@ -24,6 +24,7 @@ _HINTS = {
     FailureReason.CONTEXT_OVERFLOW: "The conversation is longer than the model can read.",
     FailureReason.FORMAT: "The provider did not accept the request.",
     FailureReason.MODEL_NOT_FOUND: "The provider does not know this model; choose another with /model.",
+    FailureReason.SESSION_EXPIRED: "The provider no longer knows this conversation.",
     FailureReason.OVERLOADED: "The provider is overloaded.",
     FailureReason.TIMEOUT: "The provider did not answer in time.",
     FailureReason.NETWORK: "The provider could not be reached, or the connection broke.",
