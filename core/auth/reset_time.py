@@ -1,7 +1,8 @@
 """When a provider says to come back: from headers, from the error body, from its sentence. Pure; nothing here raises.
 
 The most exact word wins: retry-after-ms, retry-after, RetryInfo in the body, the reset headers of limits that are used up,
-then "try again in 20s" or "resets in 4hr 5min". A time that has passed says nothing. What lies further ahead than health believes is cut there.
+then "try again in 20s" or "resets in 4hr 5min". A time that has passed says nothing. What lies further ahead than health
+believes is cut there.
 """
 
 import math
