@@ -4,19 +4,21 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
-from sqlalchemy import Connection, Table, bindparam, delete, insert, select, update
+from sqlalchemy import Connection, bindparam, delete, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
-from adapters.storage.columns import storable
 from adapters.storage.engine import Database
+from adapters.storage.history_rows import keep_newest, read_history, store_history
 from adapters.storage.inbox import mark_answered
 from adapters.storage.session_rows import choice_values, decision_values, read_decision, read_session, session_values
+from adapters.storage.spending_rows import read_totals, store_spending
 from adapters.storage.tables import choices, decisions, history, sessions
 from core.errors import LostRace
-from core.sessions.history import Message, Role
+from core.sessions.history import Message
 from core.sessions.key import SessionKey
 from core.sessions.ports import Answered, TurnRecord
 from core.sessions.session import Decision, Session
+from core.sessions.spending import Total
 
 HISTORY_KEPT = 2000
 DECISIONS_KEPT = 200
@@ -30,12 +32,6 @@ _REPLACE = update(sessions).where(sessions.c.key == bindparam("named")).values(_
 _REPLACE_IF_UNCHANGED = _REPLACE.where(sessions.c.version == bindparam("read_version"))
 _CLEAR_CHOICES = delete(choices).where(choices.c.session == bindparam("named"))
 _DROP_OLDER = delete(history).where(history.c.session == bindparam("named"), history.c.epoch < bindparam("before"))
-_HISTORY = (
-    select(history.c.role, history.c.text)
-    .where(history.c.session == bindparam("named"), history.c.epoch == bindparam("in_epoch"))
-    .order_by(history.c.id.desc())
-    .limit(bindparam("at_most"))
-)
 _DECISIONS = (
     select(decisions)
     .where(decisions.c.session == bindparam("named"))
@@ -64,14 +60,17 @@ class SqlSessionStore:
     async def history(self, key: SessionKey, epoch: int, limit: int) -> tuple[Message, ...]:
         """The last `limit` messages of this epoch, oldest first."""
         bound = {"named": str(key), "in_epoch": epoch, "at_most": max(0, limit)}
-        rows = await self._database.query(lambda connection: connection.execute(_HISTORY, bound).all())
-        return tuple(Message(Role(role), text) for role, text in reversed(rows))
+        return await self._database.query(lambda connection: read_history(connection, bound))
 
     async def decisions(self, key: SessionKey, limit: int) -> tuple[Decision, ...]:
         """The last `limit` decisions, newest first."""
         bound = {"named": str(key), "at_most": max(0, limit)}
         rows = await self._database.query(lambda connection: connection.execute(_DECISIONS, bound).mappings().all())
         return tuple(read_decision(row) for row in rows)
+
+    async def totals(self, key: SessionKey) -> tuple[Total, ...]:
+        """What the session has spent, by model and credential; the most recently used first."""
+        return await self._database.query(lambda connection: read_totals(connection, key))
 
 
 def _save_choice(
@@ -101,8 +100,9 @@ def _finish_turn(connection: Connection, record: TurnRecord, history_kept: int) 
         connection.execute(insert(sessions), session_values(stored))
     if stored.epoch == record.epoch:
         _store_session_after_turn(connection, stored, record)
-        _store_history(connection, record, history_kept)
+        store_history(connection, record, history_kept)
     _store_decisions(connection, record.key, record.decisions)
+    store_spending(connection, record.key, record.spent)
     if record.answered is not None:
         mark_answered(connection, record.answered.item, record.answered.replies)
 
@@ -134,24 +134,7 @@ def _store_choices(connection: Connection, session: Session) -> None:
         connection.execute(insert(choices), rows)
 
 
-def _store_history(connection: Connection, record: TurnRecord, kept: int) -> None:
-    key = str(record.key)
-    if record.messages:
-        rows = [
-            {"session": key, "epoch": record.epoch, "role": message.role.value, "text": storable(message.text)}
-            for message in record.messages
-        ]
-        connection.execute(insert(history), rows)
-        _keep_newest(connection, history, key, kept)
-
-
 def _store_decisions(connection: Connection, key: SessionKey, made: Sequence[Decision]) -> None:
     if made:
         connection.execute(insert(decisions), [decision_values(key, decision) for decision in made])
-        _keep_newest(connection, decisions, str(key), DECISIONS_KEPT)
-
-
-def _keep_newest(connection: Connection, table: Table, session: str, kept: int) -> None:
-    numbers = select(table.c.id).where(table.c.session == session).order_by(table.c.id.desc())
-    oldest_lost = numbers.offset(kept).limit(1).scalar_subquery()
-    connection.execute(delete(table).where(table.c.session == session, table.c.id <= oldest_lost))
+        keep_newest(connection, decisions, str(key), DECISIONS_KEPT)

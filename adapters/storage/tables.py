@@ -11,6 +11,7 @@ from sqlalchemy import (
     ForeignKeyConstraint,
     Index,
     Integer,
+    LargeBinary,
     MetaData,
     Table,
     Text,
@@ -70,6 +71,31 @@ history = Table(
     Column("role", Text, nullable=False),
     Column("text", Text, nullable=False),
     Index(None, "session", "epoch", "id"),
+)
+
+images = Table(
+    "images",
+    metadata,
+    Column("message", BigInteger, ForeignKey("history.id", ondelete="CASCADE"), primary_key=True),
+    Column("position", Integer, primary_key=True),
+    Column("media_type", Text, nullable=False),
+    Column("data", LargeBinary, nullable=False),
+)
+
+spending = Table(
+    "spending",
+    metadata,
+    Column("id", _Counted, primary_key=True),
+    Column("session", Text, ForeignKey("sessions.key", ondelete="CASCADE"), nullable=False),
+    Column("at", _Moment, nullable=False),
+    Column("model", Text, nullable=False),
+    Column("profile", Text, nullable=False),
+    Column("input_tokens", BigInteger, nullable=False),
+    Column("output_tokens", BigInteger, nullable=False),
+    Column("cache_read_tokens", BigInteger, nullable=False),
+    Column("cache_write_tokens", BigInteger, nullable=False),
+    Column("cost", BigInteger),
+    Index(None, "session", "at"),
 )
 
 decisions = Table(

@@ -1,6 +1,6 @@
 """What was said in a session, as a provider needs it."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 
 
@@ -12,11 +12,20 @@ class Role(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class Image:
+    """A picture that somebody sent. `media_type` as in `image/png`."""
+
+    media_type: str
+    data: bytes = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
 class Message:
-    """One message of the conversation."""
+    """One message of the conversation. Pictures are looked at together with its text."""
 
     role: Role
     text: str
+    images: tuple[Image, ...] = ()
 
 
 def trim(messages: tuple[Message, ...], budget: int) -> tuple[Message, ...]:

@@ -9,6 +9,7 @@ from typing import Any, Protocol
 from core.sessions.history import Message
 from core.sessions.key import SessionKey
 from core.sessions.session import Decision, Session
+from core.sessions.spending import Spent, Total
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +38,8 @@ class TurnRecord:
     session: Session
     decisions: tuple[Decision, ...]
     answered: Answered | None = None
+    spent: tuple[Spent, ...] = ()
+    """Stored in any case: it was paid for, whatever became of the conversation."""
 
 
 class SessionStore(Protocol):
@@ -62,6 +65,10 @@ class SessionStore(Protocol):
 
     async def decisions(self, key: SessionKey, limit: int) -> tuple[Decision, ...]:
         """The last `limit` decisions, newest first."""
+        ...
+
+    async def totals(self, key: SessionKey) -> tuple[Total, ...]:
+        """What the session has spent since it exists, by model and credential; the most recently used first."""
         ...
 
 

@@ -7,9 +7,10 @@ import pytest
 
 from core.errors import LostRace, StorageError
 from core.ports import InboxState
-from core.sessions.history import Message, Role
+from core.sessions.history import Image, Message, Role
 from core.sessions.ports import Answered, TurnRecord
 from core.sessions.session import Session
+from core.sessions.spending import Spent, Total
 from tests.contracts.conftest import Stores
 from tests.contracts.values import AUTO, KEY, LASTING, NOW, ONCE, SERVED, TOPIC, UNTIL, decision, update
 
@@ -160,3 +161,45 @@ async def test_decisions_are_the_last_ones_newest_first(stores: Stores, limit, e
     await stores.sessions.save_choice(saved, [decision(3)])
     await stores.sessions.save_choice(Session(key=TOPIC), [decision(4)])
     assert await stores.sessions.decisions(KEY, limit) == tuple(decision(n) for n in expected)
+
+
+async def test_pictures_come_back_with_their_message(stores: Stores):
+    before = await stores.sessions.save_choice(Session(key=KEY), [])
+    pictures = (Image("image/png", b"\x89PNG\0one"), Image("image/jpeg", b"two"))
+    seen = replace(QUESTION, images=pictures)
+    await stores.sessions.finish_turn(turn(before, messages=(QUESTION, ANSWER)))
+    await stores.sessions.finish_turn(turn(before, messages=(seen, ANSWER)))
+    assert (await stores.sessions.history(KEY, 0, 3))[1:] == (seen, ANSWER)
+    assert await stores.sessions.history(KEY, 0, 9) == (QUESTION, ANSWER, seen, ANSWER)
+
+
+async def test_pictures_go_with_their_conversation(stores: Stores):
+    before = await stores.sessions.save_choice(Session(key=KEY), [])
+    await stores.sessions.finish_turn(turn(before, messages=(replace(QUESTION, images=(Image("image/png", b"x"),)),)))
+    await stores.sessions.save_choice(replace(before, version=1, epoch=1), [])
+    assert await stores.sessions.history(KEY, 0, 9) == await stores.sessions.history(KEY, 1, 9) == ()
+
+
+def spent(model: str = "acme/large", cost: int | None = 120, **more) -> Spent:
+    return Spent(at=NOW, model=model, profile="acme:home", input_tokens=7, output_tokens=3, cost=cost, **more)
+
+
+async def test_what_was_spent_adds_up_by_model_and_credential(stores: Stores):
+    before = Session(key=KEY)
+    await stores.sessions.finish_turn(turn(before, spent=(spent(), spent("acme/small", None))))
+    await stores.sessions.finish_turn(turn(before, spent=(spent(cost=None, cache_read_tokens=2),)))
+    assert await stores.sessions.totals(KEY) == (
+        Total(
+            model="acme/large", profile="acme:home", answers=2, input_tokens=14, output_tokens=6, cost=120, unpriced=1
+        ),
+        Total(model="acme/small", profile="acme:home", answers=1, input_tokens=7, output_tokens=3, cost=0, unpriced=1),
+    )
+    assert await stores.sessions.totals(TOPIC) == ()
+
+
+async def test_what_was_spent_stays_when_the_conversation_was_reset_meanwhile(stores: Stores):
+    before = await stores.sessions.save_choice(Session(key=KEY), [])
+    await stores.sessions.save_choice(replace(before, epoch=1), [])
+    await stores.sessions.finish_turn(turn(before, spent=(spent(),)))
+    assert [total.answers for total in await stores.sessions.totals(KEY)] == [1]
+    assert await stores.sessions.history(KEY, 1, 9) == ()

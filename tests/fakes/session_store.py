@@ -8,6 +8,7 @@ from core.sessions.history import Message
 from core.sessions.key import SessionKey
 from core.sessions.ports import Answered, TurnRecord
 from core.sessions.session import Decision, Session
+from core.sessions.spending import Spent, Total
 from tests.fakes.inbox import FakeInbox
 
 
@@ -22,6 +23,7 @@ class FakeSessionStore:
         self.sessions: dict[SessionKey, Session] = {}
         self.messages: dict[tuple[SessionKey, int], list[Message]] = {}
         self.decided: dict[SessionKey, list[Decision]] = {}
+        self.spent: dict[SessionKey, list[Spent]] = {}
 
     def session(self, key: SessionKey) -> Session:
         """As stored; an empty one for a key that is not."""
@@ -48,6 +50,14 @@ class FakeSessionStore:
             self.sessions[record.key] = _after_turn(stored, record)
             self.messages.setdefault((record.key, record.epoch), []).extend(record.messages)
         self.decided.setdefault(record.key, []).extend(record.decisions)
+        self.spent.setdefault(record.key, []).extend(record.spent)
+
+    async def totals(self, key: SessionKey) -> tuple[Total, ...]:
+        groups: dict[tuple[str, str], list[Spent]] = {}
+        for one in self.spent.get(key, []):
+            group = groups.pop((one.model, one.profile), [])
+            groups[one.model, one.profile] = [*group, one]
+        return tuple(_total(model, profile, group) for (model, profile), group in reversed(groups.items()))
 
     async def history(self, key: SessionKey, epoch: int, limit: int) -> tuple[Message, ...]:
         messages = self.messages.get((key, epoch), [])
@@ -68,3 +78,15 @@ def _after_turn(stored: Session, record: TurnRecord) -> Session:
     if not same or (stored.choices, stored.undo) == (after.choices, after.undo):
         return kept
     return replace(kept, choices=after.choices, undo=after.undo, version=stored.version + 1)
+
+
+def _total(model: str, profile: str, group: list[Spent]) -> Total:
+    return Total(
+        model=model,
+        profile=profile,
+        answers=len(group),
+        input_tokens=sum(one.input_tokens for one in group),
+        output_tokens=sum(one.output_tokens for one in group),
+        cost=sum(one.cost or 0 for one in group),
+        unpriced=sum(one.cost is None for one in group),
+    )

@@ -47,6 +47,8 @@ def test_an_empty_place_gets_the_whole_schema(path: Path):
         "sessions",
         "choices",
         "history",
+        "images",
+        "spending",
         "decisions",
         "credentials",
         "windows",

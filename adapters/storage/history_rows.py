@@ -1,0 +1,72 @@
+"""The conversation in rows: a message each, its pictures in a table of their own."""
+
+from typing import Any
+
+from sqlalchemy import Connection, Table, bindparam, delete, insert, select
+
+from adapters.storage.columns import storable
+from adapters.storage.tables import history, images
+from core.sessions.history import Image, Message, Role
+from core.sessions.ports import TurnRecord
+
+_HISTORY = (
+    select(history.c.id, history.c.role, history.c.text)
+    .where(history.c.session == bindparam("named"), history.c.epoch == bindparam("in_epoch"))
+    .order_by(history.c.id.desc())
+    .limit(bindparam("at_most"))
+)
+_IMAGES = (
+    select(images.c.message, images.c.media_type, images.c.data)
+    .join(history, history.c.id == images.c.message)
+    .where(
+        history.c.session == bindparam("named"),
+        history.c.epoch == bindparam("in_epoch"),
+        images.c.message >= bindparam("first"),
+    )
+    .order_by(images.c.message, images.c.position)
+)
+
+
+def read_history(connection: Connection, bound: dict[str, Any]) -> tuple[Message, ...]:
+    """The messages of `named` in the epoch `in_epoch`, the newest `at_most`, oldest first."""
+    rows = connection.execute(_HISTORY, bound).all()
+    if not rows:
+        return ()
+    shown: dict[int, list[Image]] = {}
+    sought = {"named": bound["named"], "in_epoch": bound["in_epoch"], "first": rows[-1].id}
+    for number, media_type, data in connection.execute(_IMAGES, sought):
+        shown.setdefault(number, []).append(Image(media_type, data))
+    return tuple(Message(Role(row.role), row.text, tuple(shown.get(row.id, ()))) for row in reversed(rows))
+
+
+def store_history(connection: Connection, record: TurnRecord, kept: int) -> None:
+    """Add a turn's messages; the session keeps its newest `kept`."""
+    key = str(record.key)
+    rows = [
+        {"session": key, "epoch": record.epoch, "role": message.role.value, "text": storable(message.text)}
+        for message in record.messages
+    ]
+    if any(message.images for message in record.messages):
+        for message, row in zip(record.messages, rows, strict=True):
+            number = connection.execute(insert(history), row).inserted_primary_key[0]
+            _store_images(connection, number, message.images)
+    elif rows:
+        connection.execute(insert(history), rows)
+    if record.messages:
+        keep_newest(connection, history, key, kept)
+
+
+def _store_images(connection: Connection, message: int, pictures: tuple[Image, ...]) -> None:
+    rows = [
+        {"message": message, "position": n, "media_type": image.media_type, "data": image.data}
+        for n, image in enumerate(pictures)
+    ]
+    if rows:
+        connection.execute(insert(images), rows)
+
+
+def keep_newest(connection: Connection, table: Table, session: str, kept: int) -> None:
+    """Forget all but the newest rows of a session."""
+    numbers = select(table.c.id).where(table.c.session == session).order_by(table.c.id.desc())
+    oldest_lost = numbers.offset(kept).limit(1).scalar_subquery()
+    connection.execute(delete(table).where(table.c.session == session, table.c.id <= oldest_lost))
