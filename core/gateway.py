@@ -15,6 +15,7 @@ from core.chat.card import retry_card
 from core.chat.lanes import Lanes, Ticket
 from core.chat.ports import TurnGuard
 from core.chat.settle import settle
+from core.chat.stop import Stop
 from core.chat.turn import TurnInput, Turns
 from core.clock import Clock
 from core.commands.command import CommandContext
@@ -57,6 +58,7 @@ class Gateway:
         self._redact = redact
         self._turn_lanes = Lanes(guard)
         self._command_lanes = Lanes()
+        self._stops: dict[SessionKey, Stop] = {}
 
     async def handle(self, inbound: Inbound, item: int | None = None) -> AsyncGenerator[Event, None]:
         """Answer one inbound. Never raises for anything that a sender, a provider or a file can cause."""
@@ -126,8 +128,10 @@ class Gateway:
             pressed = await find_number(self._shown, snapshot, inbound.sender, invocation, self._clock.now())
         elif inbound.text.strip():
             invocation, message = self._inline(inbound, snapshot)
+        insists = False
         if pressed is not None:
             invocation, message = await self._use(pressed, item)
+            insists = pressed.command is None
         if message is None:
             ticket.give_back()
         if invocation is not None:
@@ -145,7 +149,7 @@ class Gateway:
             for reply in replies:
                 yield reply
         if message is not None and message.strip():
-            async with aclosing(self._turn(replace(inbound, text=message), item, ticket)) as events:
+            async with aclosing(self._turn(replace(inbound, text=message), item, ticket, insists)) as events:
                 async for event in events:
                     yield event
 
@@ -186,11 +190,13 @@ class Gateway:
     async def _command(self, inbound: Inbound, invocation: Invocation, item: int | None) -> list[Reply]:
         """Run a command and store what it changes, together with its replies."""
         async with self._command_lanes.ticket(inbound.session):
+            running = self._stops.get(inbound.session)
             context = CommandContext(
                 snapshot=self._snapshots.take(inbound.session),
                 sender=inbound.sender,
                 sessions=self._sessions,
                 busy=self._turn_lanes.busy(inbound.session),
+                stop=running.ask if running is not None else None,
             )
             outcome = await BY_NAME[invocation.name].handler(context, invocation.argument)
             screen = self._screen(inbound, context.snapshot)
@@ -203,26 +209,34 @@ class Gateway:
                 await self._sessions.save_choice(outcome.change.session, outcome.change.decisions, answered)
             return replies
 
-    async def _turn(self, inbound: Inbound, item: int | None, ticket: Ticket) -> AsyncGenerator[Event, None]:
+    async def _turn(
+        self, inbound: Inbound, item: int | None, ticket: Ticket, insists: bool
+    ) -> AsyncGenerator[Event, None]:
         if ticket.must_wait:
             yield Working()
         async with ticket:
             told, snapshot = await settle(self._snapshots, self._sessions, inbound.session)
             for reply in told:
                 yield reply
+            stop = self._stops[inbound.session] = Stop()
             turn = TurnInput(
                 text=inbound.text,
                 sees=sees(inbound.sender, snapshot.rules.access),
                 screen=self._screen(inbound, snapshot),
                 item=item,
                 stream=inbound.stream,
+                insists=insists,
+                stop=stop,
             )
-            async with aclosing(self._turns.run(snapshot, turn)) as events:
-                async for event in events:
-                    if isinstance(event, Reply) and event.buttons:
-                        yield await self._offer(inbound, event, inbound.text)
-                    else:
-                        yield event
+            try:
+                async with aclosing(self._turns.run(snapshot, turn)) as events:
+                    async for event in events:
+                        if isinstance(event, Reply) and event.buttons:
+                            yield await self._offer(inbound, event, inbound.text)
+                        else:
+                            yield event
+            finally:
+                del self._stops[inbound.session]  # turns of a session never overlap
 
     # What all of them need
 

@@ -14,6 +14,7 @@ from core.auth.ports import HealthStore
 from core.auth.profiles import AuthProfile
 from core.chat.completion import Completed, CompletionRequest, Endpoint, TextDelta, Timeouts
 from core.chat.ports import ProviderClient
+from core.chat.stop import Stop
 from core.clock import Clock
 from core.durations import iso
 from core.errors import Failure, FailureReason, ProviderError, StorageError
@@ -51,19 +52,27 @@ class Attempt:
         }
 
 
-class Attempts:
-    """Tries candidates of one turn within its deadline and keeps the account of it."""
+class _Stopped(Exception):
+    """A person has asked for the end."""
 
-    def __init__(self, provider: ProviderClient, health: HealthStore, clock: Clock, rules: Rules, stream: bool) -> None:
+
+class Attempts:
+    """Tries candidates of one turn within its deadline and keeps the account of it. `stop` may end it at any time."""
+
+    def __init__(
+        self, provider: ProviderClient, health: HealthStore, clock: Clock, rules: Rules, stream: bool, stop: Stop
+    ) -> None:
         self._provider = provider
         self._health = health
         self._clock = clock
         self._rules = rules
         self._stream = stream
+        self._stop = stop
         self._ends = asyncio.get_running_loop().time() + rules.deadline.total_seconds()
         self.made: list[Attempt] = []
         self.shown = ""
         """Text that the user has seen. Once there is some, no other credential is tried."""
+        self.stopped = False
 
     async def run(
         self, candidate: Candidate, messages: tuple[Message, ...]
@@ -80,6 +89,9 @@ class Attempts:
                             await self._succeeded(candidate, started)
                         yield piece
                 return
+            except _Stopped:
+                self.stopped = True
+                return
             except ProviderError as error:
                 failure = error.failure
             await self._failed(candidate, failure)
@@ -88,7 +100,12 @@ class Attempts:
             pause = random.uniform(0, min(_LONGEST_PAUSE, _FIRST_PAUSE * 2**retry))  # noqa: S311 - spreads retries
             if self.left() <= pause:
                 return
-            await self._clock.sleep(pause)
+            try:
+                async with self._stop.within(self.left()):
+                    await self._clock.sleep(pause)
+            except TimeoutError:
+                self.stopped = self._stop.asked
+                return
 
     def left(self) -> float:
         """Seconds until the turn's deadline; not more than zero when it has passed."""
@@ -115,11 +132,13 @@ class Attempts:
         try:
             while True:
                 try:
-                    async with asyncio.timeout(max(0.0, self.left())):
+                    async with self._stop.within(self.left()):
                         piece = await anext(pieces)
                 except StopAsyncIteration:
                     return
                 except TimeoutError:
+                    if self._stop.asked:
+                        raise _Stopped from None
                     late = f"no answer within {self._rules.deadline.total_seconds():g} s"
                     raise ProviderError(Failure(reason=FailureReason.TIMEOUT, detail=late)) from None
                 yield piece

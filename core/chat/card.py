@@ -4,20 +4,23 @@ The message is kept: it runs when a choice is made (product.md 5.2). A number or
 """
 
 from collections.abc import Sequence
+from datetime import timedelta
 from typing import Any
 
 from core.auth.profiles import PinMode
 from core.chat.attempts import Attempt
-from core.durations import iso
+from core.durations import format_duration, iso
 from core.errors import FailureReason
 from core.messages import Button, Reply, ReplyKind
 from core.models.lookup import quote
 from core.resolution import words
 from core.resolution.resolver import Pinned, Resolution, pin_is_out
+from core.resolution.rules import CrossBilling
 from core.resolution.snapshot import Snapshot
 from core.resolution.view import Sees, standing
 
 _RETRY = ("Try again", "")
+_SHORTEST_LOAN = timedelta(minutes=1)
 _MOST_LINES = 10
 """Credentials or attempts named on a card; it is read on a phone."""
 _HINTS = {
@@ -41,6 +44,8 @@ def unserved(snapshot: Snapshot, resolution: Resolution, attempts: Sequence[Atte
     pinned = resolution.pinned
     if pinned is not None and pinned.pin is not None and pin_is_out(pinned) and not resolution.candidates:
         return _pin_card(snapshot, resolution, pinned, attempts, sees)
+    if resolution.withheld and not resolution.candidates:
+        return _money_card(snapshot, resolution, attempts, sees)
     last = attempts[-1].failure if attempts else None
     if last is not None and (resolution.candidates or not resolution.placed):
         return _failed(snapshot, attempts)
@@ -69,6 +74,30 @@ def _pin_card(
     data = {"profile": pinned.profile, "reason": reason, "until": iso(until)}
     lead = [told, *_account(attempts), "Your message is kept and runs when you choose:"]
     return _card("pinned_unavailable", lead, choices, data)
+
+
+def _money_card(snapshot: Snapshot, resolution: Resolution, attempts: Sequence[Attempt], sees: Sees) -> Reply:
+    """A subscription is out and the next credential costs money: nobody spends it without a person's word (product.md 6)."""
+    until, now = resolution.next.until, snapshot.now
+    back = f" until {words.moment(until, now)}" if until is not None else ""
+    offered = [c for c in resolution.withheld if sees(c.profile)][:3]
+    told = f"The subscription for {resolution.selected.ref} is out{back}."
+    choices: list[tuple[str, str]] = []
+    if snapshot.rules.cross_billing is CrossBilling.NEVER:
+        told += " What is left is metered, and failover.cross_billing forbids to go on with it."
+    else:
+        told += " What is left is metered: each message costs."
+        choices += [(f"Use {c.profile.id} once", f"/model {quote(str(c.model), c.profile.id)} once") for c in offered]
+        if offered and until is not None:
+            span = format_duration(max(until - now, _SHORTEST_LOAN))
+            pinned = quote(str(offered[0].model), offered[0].profile.id)
+            choices.append((
+                f"Use {offered[0].profile.id} for {span}", f"/model {pinned} for {span.replace(' ', '')}"
+            ))  # fmt: skip
+    choices.append(_RETRY)
+    lead = [told, *_account(attempts), "Your message is kept and runs when you choose:"]
+    data = {"profile": offered[0].profile.id if offered else None, "reason": "cross_billing", "until": iso(until)}
+    return _card("cross_billing", lead, choices, data)
 
 
 def _nobody(snapshot: Snapshot, resolution: Resolution, attempts: Sequence[Attempt], sees: Sees) -> Reply:

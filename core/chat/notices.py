@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from core.chat.attempts import Attempt
 from core.models.lookup import quote
 from core.resolution import words
-from core.resolution.resolver import Candidate, PinSource, Resolution, pin_is_out
+from core.resolution.resolver import METERED, Candidate, PinSource, Resolution, pin_is_out
 from core.resolution.snapshot import Snapshot
 from core.sessions.session import Choice, Decision, Served, auto_pin_is_idle
 
@@ -30,7 +30,8 @@ def unasked_change(
         undo = f"To choose yourself: /model {quote(str(resolution.selected.ref))}@<profile>; see /model status."
     action = "fallback" if other_model else "rotate"
     decision = Decision(at=snapshot.now, actor="gateway", action=action, before=before, after=after, reason=reason)
-    return f"Answered by {carried}, because {reason}. {undo}", decision
+    cost = f" {served.profile.id} is metered: each message costs." if served.profile.billing == METERED else ""
+    return f"Answered by {carried}, because {reason}.{cost} {undo}", decision
 
 
 def _because(

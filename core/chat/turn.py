@@ -3,7 +3,7 @@
 import logging
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from core.auth.order import order_fingerprint
 from core.auth.ports import HealthStore
@@ -12,11 +12,12 @@ from core.chat.card import unserved
 from core.chat.completion import Completed, TextDelta, Usage
 from core.chat.notices import ended, unasked_change
 from core.chat.ports import ProviderClient
+from core.chat.stop import Stop
 from core.clock import Clock
 from core.errors import StorageError
 from core.messages import Delta, Event, Reply, ReplyKind, TurnReport, Working, reply_to_json
 from core.resolution import words
-from core.resolution.resolver import Candidate, Resolution, resolve
+from core.resolution.resolver import Candidate, Resolution, insisted, resolve
 from core.resolution.snapshot import Snapshot
 from core.resolution.source import SnapshotSource
 from core.resolution.view import Sees
@@ -38,13 +39,16 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TurnInput:
-    """What a turn is about. `item` is the inbox item that it answers."""
+    """What a turn is about. `item` is the inbox item that it answers. `insists`: a person has asked to try once more, so that a
+    strict pin is tried although it is out."""
 
     text: str
     sees: Sees
     screen: Screen
     item: int | None
     stream: bool
+    insists: bool = False
+    stop: Stop = field(default_factory=Stop)
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,12 +80,12 @@ class Turns:
     async def run(self, first: Snapshot, turn: TurnInput) -> AsyncGenerator[Event, None]:
         """Serve one message. `first` is the snapshot that the turn begins with; a choice made meanwhile holds from the next."""
         yield Working()
-        attempts = Attempts(self._provider, self._health, self._clock, first.rules, turn.stream)
+        attempts = Attempts(self._provider, self._health, self._clock, first.rules, turn.stream, turn.stop)
         question = Message(Role.USER, turn.text)
         history = await self._sessions.history(first.session.key, first.session.epoch, first.rules.history_messages)
         answer: _Answer | None = None
         shown = ScreenedStream(turn.screen)
-        async with aclosing(self._candidates(first, attempts, (*history, question))) as pieces:
+        async with aclosing(self._candidates(first, attempts, (*history, question), turn.insists)) as pieces:
             async for piece in pieces:
                 if not isinstance(piece, TextDelta):
                     answer = piece
@@ -102,14 +106,15 @@ class Turns:
         yield TurnReport(data=_report(first, attempts, answer))
 
     async def _candidates(
-        self, first: Snapshot, attempts: Attempts, messages: tuple[Message, ...]
+        self, first: Snapshot, attempts: Attempts, messages: tuple[Message, ...], insists: bool
     ) -> AsyncGenerator[TextDelta | _Answer, None]:
         """Try candidates as the resolver names them, asking it again after each failure."""
         snapshot, resolution = first, resolve(first)
+        offered = insisted(resolution) if insists else ()
         tried: set[tuple[str, str]] = set()
         models: set[str] = set()
         while True:
-            left = (c for c in resolution.candidates if str(c.model) not in models)
+            left = (c for c in (*offered, *resolution.candidates) if str(c.model) not in models)
             candidate = next((c for c in left if (str(c.model), c.profile.id) not in tried), None)
             if candidate is None:
                 return
@@ -120,6 +125,8 @@ class Turns:
                     else:
                         yield _Answer(candidate, piece, snapshot, resolution)
                         return
+            if attempts.stopped:
+                return
             failure = attempts.made[-1].failure
             rules_out = spent(failure, candidate.profile) if failure is not None else "turn"
             if attempts.shown or rules_out == "turn" or attempts.left() <= 0:
@@ -139,6 +146,8 @@ class Turns:
         self, first: Snapshot, turn: TurnInput, attempts: Attempts, answer: _Answer | None, question: Message
     ) -> tuple[TurnRecord | None, list[Reply]]:
         screened = turn.screen.reply
+        if answer is None and attempts.stopped:
+            return self._stopped(first, turn, attempts, question)
         if answer is None:
             latest = self._again(first)
             partial = [Reply(kind=ReplyKind.TEXT, text=attempts.shown)] if attempts.shown else []
@@ -165,6 +174,25 @@ class Turns:
             messages=(question, Message(Role.ASSISTANT, text)) if text.strip() else (),
             session=session,
             decisions=(*decisions, *ends),
+            answered=None if turn.item is None else Answered(turn.item, tuple(reply_to_json(r) for r in replies)),
+        )
+        return record, replies
+
+    def _stopped(
+        self, first: Snapshot, turn: TurnInput, attempts: Attempts, question: Message
+    ) -> tuple[TurnRecord | None, list[Reply]]:
+        """A person has ended the turn. What the model had said is part of the conversation; without it nothing is."""
+        text = turn.screen.text(attempts.shown)
+        if not text.strip():
+            return None, [Reply(kind=ReplyKind.NOTICE, text="Stopped. Nothing had been said yet.")]
+        replies = [Reply(kind=ReplyKind.TEXT, text=text), Reply(kind=ReplyKind.NOTICE, text="Stopped here.")]
+        record = TurnRecord(
+            key=first.session.key,
+            epoch=first.session.epoch,
+            version=first.session.version,
+            messages=(question, Message(Role.ASSISTANT, text)),
+            session=self._snapshots.take(first.session.key).session,
+            decisions=(),
             answered=None if turn.item is None else Answered(turn.item, tuple(reply_to_json(r) for r in replies)),
         )
         return record, replies

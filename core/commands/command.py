@@ -44,6 +44,8 @@ class CommandContext(Asker):
     sessions: SessionStore
     busy: bool = False
     """A turn of this session is running: a change holds from the next one."""
+    stop: Callable[[], None] | None = None
+    """Ends the running turn."""
 
 
 Handler = Callable[[CommandContext, str], Awaitable[Outcome]]

@@ -2,7 +2,7 @@
 
 from core.commands.command import Command, CommandContext, Outcome
 from core.commands.model import model, models
-from core.commands.session import fresh, new, restore, whoami
+from core.commands.session import fresh, new, restore, stop, whoami
 from core.commands.status import show_short
 from core.messages import Reply, ReplyKind
 
@@ -28,6 +28,7 @@ COMMANDS = (
     Command(name="models", summary="list models", handler=models, argument="[<provider>] [<page>]"),
     Command(name="status", summary="what serves this chat now", handler=show_short),
     Command(name="new", summary="start a new conversation", handler=new, aliases=("reset",)),
+    Command(name="stop", summary="end the answer that is being given", handler=stop),
     Command(name="whoami", summary="your id and rights", handler=whoami),
     Command(name="help", summary="what can be typed", handler=help_, aliases=("start",)),
     Command(name="fresh", summary="a new conversation with the same model", handler=fresh, hidden=True),

@@ -1,4 +1,4 @@
-"""`/new` (`/reset`), the Keep button that goes with it, and `/whoami`."""
+"""`/new` (`/reset`), the Keep button that goes with it, `/stop`, and `/whoami`."""
 
 from dataclasses import replace
 
@@ -74,6 +74,14 @@ def _change(context: CommandContext, after: Session, action: str, reason: str) -
         reason=reason,
     )
     return Change(after, (decision,))
+
+
+async def stop(context: CommandContext, argument: str) -> Outcome:
+    """End the answer that is being given. What waits behind it is answered next."""
+    if context.stop is None:
+        return Outcome((Reply(kind=ReplyKind.NOTICE, text="Nothing is being answered here.", private=True),))
+    context.stop()
+    return Outcome((Reply(kind=ReplyKind.NOTICE, text="Stopping the answer.", private=True),))
 
 
 async def whoami(context: CommandContext, argument: str) -> Outcome:

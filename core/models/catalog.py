@@ -7,17 +7,33 @@ from dataclasses import dataclass, field
 from core.auth.provider_names import credential_provider, provider_id
 from core.models.ref import ModelRef
 
-__all__ = ["Catalog", "ModelEntry", "ProviderEntry", "credential_provider", "provider_id"]
+__all__ = ["Catalog", "ModelEntry", "Price", "ProviderEntry", "credential_provider", "provider_id"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Price:
+    """US dollars for a million tokens: sent, answered, and read from or written to the provider's cache. None: not known."""
+
+    input: float | None = None
+    output: float | None = None
+    cache_read: float | None = None
+    cache_write: float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ModelEntry:
-    """One known model. `context_window` is in tokens; None where nobody said."""
+    """One known model. `context_window` is in tokens; None where nobody said.
+
+    `name` is for people. `inputs` are the kinds of content that it takes (`text`, `image`, `file`, ...); empty: not known.
+    """
 
     ref: ModelRef
     aliases: tuple[str, ...] = ()
     context_window: int | None = None
     max_tokens: int | None = None
+    name: str | None = None
+    inputs: tuple[str, ...] = ()
+    price: Price | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

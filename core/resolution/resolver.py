@@ -12,8 +12,12 @@ from core.auth.eligibility import Eligibility
 from core.auth.order import Placed, order_fingerprint
 from core.auth.profiles import AuthProfile, PinMode
 from core.models.ref import ModelRef
+from core.resolution.rules import CrossBilling
 from core.resolution.snapshot import Snapshot
 from core.sessions.session import AutoPin, Choice, Pin, auto_pin_is_idle
+
+SUBSCRIPTION, METERED = "subscription", "metered"
+"""What `billing` of a profile says about a message more: it is paid for already, or it costs."""
 
 
 class ModelSource(StrEnum):
@@ -87,13 +91,15 @@ class Next:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Resolution:
-    """The answer. `candidates` is what a turn tries now, in order; `placed` every credential of the model's provider."""
+    """The answer. `candidates` is what a turn tries now, in order; `placed` every credential of the model's provider; `withheld`
+    what would be tried too if it did not cost money (product.md 6)."""
 
     selected: Selected
     pinned: Pinned | None
     next: Next
     candidates: tuple[Candidate, ...]
     placed: tuple[Placed, ...]
+    withheld: tuple[Candidate, ...] = ()
 
 
 def resolve(snapshot: Snapshot) -> Resolution:
@@ -107,13 +113,59 @@ def resolve(snapshot: Snapshot) -> Resolution:
         for fallback in snapshot.agent.fallbacks:
             if fallback != selected.ref:
                 candidates += _candidates(fallback, None, snapshot.placed(fallback))
+    withheld = _withheld(snapshot, selected.ref, user, candidates)
+    candidates = [candidate for candidate in candidates if candidate not in withheld]
     return Resolution(
         selected=selected,
         pinned=pinned,
-        next=_next(snapshot, selected.ref, pinned, placed, candidates),
+        next=_next(snapshot, selected.ref, pinned, placed, candidates, bool(withheld)),
         candidates=tuple(candidates),
         placed=placed,
+        withheld=withheld,
     )
+
+
+def _withheld(
+    snapshot: Snapshot, selected: ModelRef, user: Pinned | None, candidates: list[Candidate]
+) -> tuple[Candidate, ...]:
+    """The metered candidates that would take the place of a subscription without anybody's word (product.md 6).
+
+    Whether the subscription could serve now does not matter: that it cannot is what the money would be spent for. What a user
+    has pinned is their word.
+    """
+    if snapshot.rules.cross_billing is CrossBilling.ANNOUNCE:
+        return ()
+    subscribed = _subscriptions(snapshot, selected)
+    return tuple(
+        candidate
+        for candidate in candidates
+        if candidate.profile.billing == METERED
+        and (user is None or user.profile != candidate.profile.id)
+        and (
+            _comes_after(snapshot, candidate, _subscriptions(snapshot, candidate.model))
+            if candidate.model.provider == selected.provider
+            else subscribed
+        )
+    )
+
+
+def _subscriptions(snapshot: Snapshot, model: ModelRef) -> list[str]:
+    return [
+        placed.id
+        for placed in snapshot.placed(model)
+        if placed.profile is not None
+        and placed.profile.billing == SUBSCRIPTION
+        and placed.eligibility is not Eligibility.EXCLUDED_BY_AUTH_ORDER
+    ]
+
+
+def _comes_after(snapshot: Snapshot, candidate: Candidate, subscribed: list[str]) -> bool:
+    """Whether a subscription stands before it. Where nobody gave an order, every subscription does."""
+    order = snapshot.order(candidate.model.provider)
+    if not order:
+        return bool(subscribed)
+    before = order[: order.index(candidate.profile.id)] if candidate.profile.id in order else order
+    return any(name in before for name in subscribed)
 
 
 def _select(snapshot: Snapshot) -> tuple[Selected, Choice | None, bool]:
@@ -175,6 +227,15 @@ def pin_is_out(pinned: Pinned) -> bool:
     return pinned.placed.profile is None or pinned.placed.block is not None or not _pinnable(pinned.placed)
 
 
+def insisted(resolution: Resolution) -> tuple[Candidate, ...]:
+    """What a person's word adds to a turn: the strict pin's own credential, although it is cooling or disabled."""
+    pinned = resolution.pinned
+    if pinned is None or pinned.pin is None or pinned.mode is not PinMode.STRICT or pinned.placed.profile is None:
+        return ()
+    is_out = pinned.placed.block is not None and _pinnable(pinned.placed)
+    return (Candidate(resolution.selected.ref, pinned.placed.profile),) if is_out else ()
+
+
 def _pinnable(placed: Placed) -> bool:
     return placed.eligibility in (Eligibility.OK, Eligibility.EXCLUDED_BY_AUTH_ORDER)
 
@@ -194,6 +255,7 @@ def _next(
     pinned: Pinned | None,
     placed: tuple[Placed, ...],
     candidates: list[Candidate],
+    is_withheld: bool,
 ) -> Next:
     head = candidates[0] if candidates else None
     served = head.model if head else model
@@ -208,7 +270,7 @@ def _next(
             return Next(served, profile, NextReason.STICKY, pinned.auto.used_at + snapshot.rules.sticky_idle)
         return Next(served, profile, NextReason.ORDER, None)
     out = [p.block for p in placed if p.position is not None and p.block is not None]
-    if out:
+    if out or is_withheld:
         returns = [window.until for window in out if window.until is not None]
         return Next(model, None, NextReason.ALL_UNAVAILABLE, min(returns, default=None))
     return Next(model, None, NextReason.NO_CREDENTIALS, None)

@@ -79,6 +79,20 @@ class Snapshot:
         windows = [w for w in (own, *shared) if w is not None]
         return max(windows, key=lambda w: (w.until is None, w.until or self.now)) if windows else None
 
+    def open_windows(self) -> dict[str, tuple[Window, ...]]:
+        """Everything that keeps credentials from serving now, for whichever model, by profile id."""
+        accounts = self._accounts()
+        found = {}
+        for profile in self.credentials.profiles.values():
+            windows = [w for w in self.health_of(profile).windows if w.is_open(self.now)]
+            for other in accounts.get(_account(profile), ()) if profile.account is not None else ():
+                if other.id != profile.id:
+                    shared = (w for w in self.health_of(other).windows if w.lane is Lane.COOLDOWN)
+                    windows += [w for w in shared if w.is_open(self.now)]
+            if windows:
+                found[profile.id] = tuple(windows)
+        return found
+
     def _accounts(self) -> Accounts:
         """Found once for all credentials: looking for each one's neighbours by itself grows with their square."""
         found: dict[tuple[str | None, str], list[AuthProfile]] = {}

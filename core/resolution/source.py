@@ -11,7 +11,8 @@ from core.sessions.key import SessionKey
 
 
 class SnapshotSource:
-    """`rules` is asked each time, so that a reloaded configuration holds from the next snapshot on."""
+    """`rules` is asked each time, so that a reloaded configuration holds from the next snapshot on. A snapshot has the rules as
+    they hold for its agent."""
 
     def __init__(self, rules: Callable[[], Rules], profiles: ProfileSource, state: StateReader, clock: Clock) -> None:
         self._rules = rules
@@ -25,7 +26,7 @@ class SnapshotSource:
         state = self._state.read(keys)
         return Snapshot(
             now=self._clock.now(),
-            rules=self._rules(),
+            rules=self._rules().of(key.agent),
             session=state.sessions[key],
             parent=state.sessions[key.parent] if key.parent is not None else None,
             credentials=self._profiles.load(key.agent),

@@ -92,6 +92,9 @@ def next_words(snapshot: Snapshot, resolution: Resolution) -> str:
             if upcoming.profile is None:
                 return f"none: {out}, and the pin is strict"
             return f"{carried}, because {out}; the pin is kept"
+        case NextReason.ALL_UNAVAILABLE if resolution.withheld:
+            asked = resolution.withheld[0].profile.id
+            return f"none without your word: the subscription is out{until}, and {asked} is metered"
         case NextReason.ALL_UNAVAILABLE:
             return f"none: every credential is out{until}"
         case NextReason.NO_CREDENTIALS:

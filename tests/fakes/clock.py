@@ -13,7 +13,7 @@ class FakeClock:
 
     def __init__(self, now: datetime = START, *, jumps: bool = True) -> None:
         self._now = now
-        self._jumps = jumps
+        self.jumps = jumps
         self._sleepers: list[tuple[datetime, asyncio.Future[None]]] = []
         self._changed = asyncio.Event()
         self.slept: list[float] = []
@@ -35,7 +35,7 @@ class FakeClock:
 
     async def sleep(self, seconds: float) -> None:
         self.slept.append(seconds)
-        if self._jumps:
+        if self.jumps:
             self._now += timedelta(seconds=seconds)
             await asyncio.sleep(0)
             return

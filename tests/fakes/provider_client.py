@@ -19,9 +19,10 @@ class Breaks:
 
 @dataclass(slots=True)
 class Held:
-    """An answer that waits for `release.set()`. `started` is set when the request has arrived."""
+    """An answer that waits for `release.set()`, after it has said `first`. `started` is set when it waits."""
 
     text: str
+    first: str = ""
     release: asyncio.Event = field(default_factory=asyncio.Event)
     started: asyncio.Event = field(default_factory=asyncio.Event)
 
@@ -50,6 +51,8 @@ class FakeProviderClient:
         steps = self.script[_profile(request)]
         outcome = steps.pop(0) if steps else f"served-by:{_profile(request)}"
         if isinstance(outcome, Held):
+            if outcome.first:
+                yield TextDelta(outcome.first)
             outcome.started.set()
             await outcome.release.wait()
         if isinstance(outcome, FailureReason):

@@ -1,0 +1,29 @@
+"""Ending a running turn because a person asks for it (`/stop`). Nothing is held against a credential for that."""
+
+import asyncio
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+
+
+class Stop:
+    """The wish to end one turn. `asked` stays true once it was uttered."""
+
+    def __init__(self) -> None:
+        self.asked = False
+        self._limit: asyncio.Timeout | None = None
+
+    def ask(self) -> None:
+        """End the turn: whatever it waits for, it waits no longer."""
+        self.asked = True
+        if self._limit is not None:
+            self._limit.reschedule(asyncio.get_running_loop().time())
+
+    @asynccontextmanager
+    async def within(self, seconds: float) -> AsyncGenerator[None, None]:
+        """Raises TimeoutError when the block takes longer, or as soon as the end is asked for."""
+        async with asyncio.timeout(0 if self.asked else max(0.0, seconds)) as limit:
+            self._limit = limit
+            try:
+                yield
+            finally:
+                self._limit = None
