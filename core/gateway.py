@@ -14,6 +14,7 @@ from core.access import Action, Verdict, decide
 from core.chat.card import retry_card
 from core.chat.lanes import Lanes, Ticket
 from core.chat.ports import TurnGuard
+from core.chat.question import Question, ask
 from core.chat.settle import settle
 from core.chat.stop import Stop
 from core.chat.turn import TurnInput, Turns
@@ -28,9 +29,11 @@ from core.commands.suggestions import suggestions
 from core.commands.visibility import sees
 from core.errors import BotError, LostRace, StorageError, Suggestion, UserError
 from core.messages import Event, Inbound, Ingress, Reply, ReplyKind, Working, reply_to_json
+from core.resolution.resolver import resolve
 from core.resolution.snapshot import Snapshot
 from core.resolution.source import SnapshotSource
 from core.screening import Screen
+from core.sessions.history import Message
 from core.sessions.key import SessionKey
 from core.sessions.ports import Answered, SessionStore, Shown, ShownStore, Use
 
@@ -121,39 +124,42 @@ class Gateway:
     ) -> AsyncGenerator[Event, None]:
         """A command, a press or number (a command, a kept message, or both), or a message, inline `/model` included."""
         pressed: Pressed | None = None
-        message: str | None = None
+        text: str | None = None
+        kept: Message | None = None
         if inbound.ingress is Ingress.BUTTON:
             pressed = await find_press(self._shown, snapshot, inbound, self._clock.now())
         elif invocation is not None:
             pressed = await find_number(self._shown, snapshot, inbound.sender, invocation, self._clock.now())
-        elif inbound.text.strip():
-            invocation, message = self._inline(inbound, snapshot)
+        elif inbound.text.strip() or inbound.files is not None:
+            invocation, text = self._inline(inbound, snapshot)
         insists = False
         if pressed is not None:
-            invocation, message = await self._use(pressed, item)
+            invocation, kept = await self._use(pressed, item)
             insists = pressed.command is None
-        if message is None:
+        has_question = kept is not None or (text is not None and (text.strip() != "" or inbound.files is not None))
+        if not has_question:
             ticket.give_back()
         if invocation is not None:
             for reply in (await settle(self._snapshots, self._sessions, inbound.session))[0]:
                 yield reply
             try:
                 # With a message to follow, it is the turn that answers the inbox item.
-                replies = await self._command(inbound, invocation, None if message is not None else item)
+                replies = await self._command(inbound, invocation, None if has_question else item)
             except BotError as error:
-                if pressed is None or message is None:
+                if kept is None:
                     raise
                 # The card is used up, but its message is not lost.
-                yield await self._offer(inbound, retry_card(error_reply(error)), message)
+                yield await self._offer(inbound, retry_card(error_reply(error)), kept)
                 return
             for reply in replies:
                 yield reply
-        if message is not None and message.strip():
-            async with aclosing(self._turn(replace(inbound, text=message), item, ticket, insists)) as events:
+        if has_question:
+            asked = replace(inbound, text=text or "")
+            async with aclosing(self._turn(asked, kept, item, ticket, insists)) as events:
                 async for event in events:
                     yield event
 
-    async def _use(self, pressed: Pressed, item: int | None) -> tuple[Invocation | None, str | None]:
+    async def _use(self, pressed: Pressed, item: int | None) -> tuple[Invocation | None, Message | None]:
         """What a resolved choice does: its command, then its kept message. A card can be used once."""
         if pressed.message is None:
             return pressed.command, None
@@ -210,17 +216,21 @@ class Gateway:
             return replies
 
     async def _turn(
-        self, inbound: Inbound, item: int | None, ticket: Ticket, insists: bool
+        self, inbound: Inbound, kept: Message | None, item: int | None, ticket: Ticket, insists: bool
     ) -> AsyncGenerator[Event, None]:
+        """Answer a message, or one that a card has kept."""
         if ticket.must_wait:
             yield Working()
         async with ticket:
             told, snapshot = await settle(self._snapshots, self._sessions, inbound.session)
             for reply in told:
                 yield reply
+            question = Question(kept) if kept is not None else await _question(inbound, snapshot)
+            for problem in question.problems:
+                yield Reply(kind=ReplyKind.NOTICE, text=problem)
             stop = self._stops[inbound.session] = Stop()
             turn = TurnInput(
-                text=inbound.text,
+                question=question.message,
                 sees=sees(inbound.sender, snapshot.rules.access),
                 screen=self._screen(inbound, snapshot),
                 item=item,
@@ -232,7 +242,7 @@ class Gateway:
                 async with aclosing(self._turns.run(snapshot, turn)) as events:
                     async for event in events:
                         if isinstance(event, Reply) and event.buttons:
-                            yield await self._offer(inbound, event, inbound.text)
+                            yield await self._offer(inbound, event, question.message)
                         else:
                             yield event
             finally:
@@ -266,7 +276,7 @@ class Gateway:
         text = f"You are not authorised here. An owner can add {inbound.sender.key} to access.allow."
         return [Reply(kind=ReplyKind.ERROR, code="not_authorised", text=text, private=True)]
 
-    async def _offer(self, inbound: Inbound, reply: Reply, message: str | None) -> Reply:
+    async def _offer(self, inbound: Inbound, reply: Reply, message: Message | None) -> Reply:
         """Remember the choices of a reply, so that a number or a press can be resolved, also after a restart."""
         if not reply.buttons:
             return reply
@@ -291,3 +301,10 @@ class Gateway:
 
     def _aliases(self, snapshot: Snapshot) -> tuple[str, ...]:
         return tuple(snapshot.rules.catalog.aliases) if snapshot.rules.alias_commands else ()
+
+
+async def _question(inbound: Inbound, snapshot: Snapshot) -> Question:
+    """The message with what was sent along. Raises UserError if nothing of it can be asked."""
+    files = await inbound.files() if inbound.files is not None else ()
+    model = resolve(snapshot).next.model
+    return ask(inbound.text, files, snapshot.rules.catalog.entry(model), str(model))

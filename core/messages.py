@@ -3,7 +3,7 @@
 Replies are data plus the words of a plain terminal. A platform may show them in its own way, but shows all of them.
 """
 
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import asdict, dataclass, field
 from enum import StrEnum
 from typing import Any
@@ -47,6 +47,21 @@ class Place:
     ids: tuple[str, ...] = ()
 
 
+@dataclass(frozen=True, slots=True)
+class File:
+    """Something that was sent with a message. `media_type` is what the platform says or the name tells: `image/png`, ...;
+    `problem` is a sentence where the platform could not hand it over (too large, gone), and then there is no data."""
+
+    name: str
+    media_type: str
+    data: bytes = field(default=b"", repr=False)
+    problem: str = ""
+
+
+FileFetch = Callable[[], Awaitable[tuple[File, ...]]]
+"""Fetches what was sent with a message. Asked for once, after the sender was let in. No file makes it raise: see `File.problem`."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Inbound:
     """One thing that a person did, already free of the platform's own syntax (no bot name in the command, no mention)."""
@@ -64,6 +79,8 @@ class Inbound:
     """... and which of them, from 1."""
     stream: bool = True
     """Whether the platform can show an answer while it grows."""
+    files: FileFetch | None = field(default=None, repr=False, compare=False)
+    """How to get what was sent with it; None where there is nothing."""
 
 
 class ReplyKind(StrEnum):

@@ -4,14 +4,16 @@ Source: docs.anthropic.com/en/api/messages and /messages-streaming. Keys go into
 need the beta header. `max_tokens` is required, roles must alternate, and no message may be empty.
 """
 
+from dataclasses import replace
+
 import httpx
 
 from adapters.providers import json_fields
 from adapters.providers.endpoint import call_url
-from adapters.providers.wire import Transcript, broken, checked, event_object
+from adapters.providers.wire import Transcript, broken, checked, encoded, event_object
 from core.auth.profiles import CredentialKind
 from core.chat.completion import Completed, CompletionRequest, Usage
-from core.sessions.history import Message
+from core.sessions.history import Image, Message
 
 VERSION = "2023-06-01"
 DEFAULT_MAX_TOKENS = 8192
@@ -98,24 +100,36 @@ class EventReader:
         return self._transcript.completed()
 
 
-def _alternating(messages: tuple[Message, ...]) -> list[dict[str, str]]:
+def _alternating(messages: tuple[Message, ...]) -> list[dict[str, object]]:
     """Roles in turn: neighbours of one role become one message, empty ones are left out."""
-    merged: list[dict[str, str]] = []
+    merged: list[tuple[str, list[str], list[Image]]] = []
     for message in messages:
-        if not message.text.strip():
+        if not message.text.strip() and not message.images:
             continue
-        if merged and merged[-1]["role"] == message.role.value:
-            merged[-1]["content"] += f"\n\n{message.text}"
-        else:
-            merged.append({"role": message.role.value, "content": message.text})
-    return merged
+        if not merged or merged[-1][0] != message.role.value:
+            merged.append((message.role.value, [], []))
+        merged[-1][1].extend([message.text] if message.text.strip() else [])
+        merged[-1][2].extend(message.images)
+    return [{"role": role, "content": _content("\n\n".join(texts), images)} for role, texts, images in merged]
+
+
+def _content(text: str, images: list[Image]) -> str | list[dict[str, object]]:
+    """Pictures stand before the text that is about them, as the vendor advises."""
+    if not images:
+        return text
+    parts: list[dict[str, object]] = [
+        {"type": "image", "source": {"type": "base64", "media_type": image.media_type, "data": encoded(image)}}
+        for image in images
+    ]
+    return [*parts, {"type": "text", "text": text}] if text else parts
 
 
 def _usage(usage: dict[str, object], before: Usage) -> Usage:
     """Counts are cumulative; cached input is input too, as the other wire format counts it."""
-    read = sum(
-        json_fields.count(usage.get(name))
-        for name in ("input_tokens", "cache_creation_input_tokens", "cache_read_input_tokens")
-    )
-    written = json_fields.count(usage.get("output_tokens"))
-    return Usage(read or before.input_tokens, written or before.output_tokens)
+    new = json_fields.count(usage.get("input_tokens"))
+    written = json_fields.count(usage.get("cache_creation_input_tokens"))
+    read = json_fields.count(usage.get("cache_read_input_tokens"))
+    answered = json_fields.count(usage.get("output_tokens")) or before.output_tokens
+    if not new + written + read:
+        return replace(before, output_tokens=answered)
+    return Usage(new + written + read, answered, cache_read_tokens=read, cache_write_tokens=written)

@@ -8,9 +8,10 @@ import httpx
 
 from adapters.providers import json_fields
 from adapters.providers.endpoint import call_url
-from adapters.providers.wire import Transcript, broken, checked, event_object
+from adapters.providers.wire import Transcript, broken, checked, data_url, event_object
 from core.auth.profiles import CredentialKind
 from core.chat.completion import Completed, CompletionRequest, Usage
+from core.sessions.history import Message
 
 
 class OpenAICompletions:
@@ -28,7 +29,7 @@ class OpenAICompletions:
     def payload(self, request: CompletionRequest, url: httpx.URL) -> dict[str, object]:
         payload: dict[str, object] = {
             "model": request.model,
-            "messages": [{"role": message.role.value, "content": message.text} for message in request.messages],
+            "messages": [{"role": m.role.value, "content": _content(m)} for m in request.messages],
             "stream": request.stream,
         }
         if request.stream:
@@ -85,6 +86,16 @@ class ChunkReader:
         return self._transcript.completed()
 
 
+def _content(message: Message) -> str | list[dict[str, object]]:
+    """Plain text where there is nothing else: not every compatible server knows parts."""
+    if not message.images:
+        return message.text
+    parts: list[dict[str, object]] = [{"type": "text", "text": message.text}] if message.text else []
+    for image in message.images:
+        parts.append({"type": "image_url", "image_url": {"url": data_url(image)}})
+    return parts
+
+
 def _first_choice(payload: dict[str, object]) -> dict[str, object]:
     """Only one answer was asked for; whatever comes as a second one would be mixed into the first."""
     choices = (json_fields.mapping(choice) for choice in json_fields.items(payload.get("choices")))
@@ -97,4 +108,9 @@ def _said(message: dict[str, object]) -> str:
 
 def _usage(payload: dict[str, object]) -> Usage:
     usage = json_fields.mapping(payload.get("usage"))
-    return Usage(json_fields.count(usage.get("prompt_tokens")), json_fields.count(usage.get("completion_tokens")))
+    cached = json_fields.mapping(usage.get("prompt_tokens_details")).get("cached_tokens")
+    return Usage(
+        json_fields.count(usage.get("prompt_tokens")),
+        json_fields.count(usage.get("completion_tokens")),
+        cache_read_tokens=json_fields.count(cached),
+    )

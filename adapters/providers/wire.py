@@ -1,5 +1,6 @@
 """What a wire format has to know, and what all of them share: the growing answer and the header that carries a credential."""
 
+import base64
 from typing import Protocol
 
 import httpx
@@ -9,6 +10,7 @@ from adapters.providers.error_body import RefusedInBody, read_error, read_refusa
 from core.auth.profiles import CredentialKind
 from core.chat.completion import Completed, CompletionRequest, Usage
 from core.errors import Failure, FailureReason, ProviderError
+from core.sessions.history import Image
 
 LONGEST_ANSWER = 4 * 1024 * 1024
 
@@ -51,6 +53,16 @@ class WireFormat(Protocol):
         ...
 
     def stream_reader(self) -> StreamReader: ...
+
+
+def encoded(image: Image) -> str:
+    """A picture as JSON carries it."""
+    return base64.b64encode(image.data).decode()
+
+
+def data_url(image: Image) -> str:
+    """A picture inside a URL."""
+    return f"data:{image.media_type};base64,{encoded(image)}"
 
 
 class Transcript:

@@ -48,8 +48,9 @@ def store_history(connection: Connection, record: TurnRecord, kept: int) -> None
     ]
     if any(message.images for message in record.messages):
         for message, row in zip(record.messages, rows, strict=True):
-            number = connection.execute(insert(history), row).inserted_primary_key[0]
-            _store_images(connection, number, message.images)
+            key_of = connection.execute(insert(history), row).inserted_primary_key
+            assert key_of is not None, "one row was inserted"
+            _store_images(connection, key_of[0], message.images)
     elif rows:
         connection.execute(insert(history), rows)
     if record.messages:

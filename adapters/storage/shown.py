@@ -1,5 +1,6 @@
 """Choices that were shown, in tables."""
 
+import base64
 import json
 from datetime import timedelta
 from typing import Any
@@ -10,6 +11,7 @@ from adapters.storage import tables
 from adapters.storage.columns import Row, from_micros, senseless, storable, to_json, to_micros
 from adapters.storage.engine import Database
 from adapters.storage.session_rows import read_key
+from core.sessions.history import Image, Message, Role
 from core.sessions.key import SessionKey
 from core.sessions.ports import Shown, Use
 
@@ -85,7 +87,10 @@ def _values(shown: Shown) -> dict[str, Any]:
         "catalog": shown.catalog,
         "at": to_micros(shown.at),
         "card": shown.card,
-        "message": None if shown.message is None else storable(shown.message),
+        "message": None if shown.message is None else storable(shown.message.text),
+        "images": to_json([[image.media_type, base64.b64encode(image.data).decode()] for image in shown.message.images])
+        if shown.message
+        else None,
         "used_by": None,
     }
 
@@ -100,7 +105,15 @@ def _read(row: Row) -> Shown:
             catalog=row["catalog"],
             at=from_micros(row["at"]),
             card=row["card"],
-            message=row["message"],
+            message=None if row["message"] is None else Message(Role.USER, row["message"], _images(row["images"])),
         )
-    except (ValueError, OverflowError) as error:
+    except (ValueError, TypeError, OverflowError) as error:
         raise senseless("choices that were shown", error) from error
+
+
+def _packed(images: tuple[Image, ...]) -> str:
+    return to_json([[image.media_type, base64.b64encode(image.data).decode()] for image in images])
+
+
+def _images(text: str | None) -> tuple[Image, ...]:
+    return tuple(Image(kind, base64.b64decode(data, validate=True)) for kind, data in json.loads(text or "[]"))

@@ -150,6 +150,7 @@ shown = Table(
     Column("at", _Moment, nullable=False),
     Column("card", Boolean, nullable=False),
     Column("message", Text),
+    Column("images", Text),
     Column("used_by", BigInteger),
     Unique("token"),
     Index(None, "session", "sender", "id"),

@@ -12,6 +12,8 @@ from core.chat.card import unserved
 from core.chat.completion import Completed, TextDelta, Usage
 from core.chat.notices import ended, unasked_change
 from core.chat.ports import ProviderClient
+from core.chat.question import takes_pictures, without_pictures
+from core.chat.spending import spent_on
 from core.chat.stop import Stop
 from core.clock import Clock
 from core.errors import StorageError
@@ -42,7 +44,7 @@ class TurnInput:
     """What a turn is about. `item` is the inbox item that it answers. `insists`: a person has asked to try once more, so that a
     strict pin is tried although it is out."""
 
-    text: str
+    question: Message
     sees: Sees
     screen: Screen
     item: int | None
@@ -81,7 +83,7 @@ class Turns:
         """Serve one message. `first` is the snapshot that the turn begins with; a choice made meanwhile holds from the next."""
         yield Working()
         attempts = Attempts(self._provider, self._health, self._clock, first.rules, turn.stream, turn.stop)
-        question = Message(Role.USER, turn.text)
+        question = turn.question
         history = await self._sessions.history(first.session.key, first.session.epoch, first.rules.history_messages)
         answer: _Answer | None = None
         shown = ScreenedStream(turn.screen)
@@ -175,6 +177,7 @@ class Turns:
             session=session,
             decisions=(*decisions, *ends),
             answered=None if turn.item is None else Answered(turn.item, tuple(reply_to_json(r) for r in replies)),
+            spent=(spent_on(answer.snapshot, answer.candidate, answer.completed.usage, self._clock.now()),),
         )
         return record, replies
 
@@ -240,11 +243,14 @@ class Turns:
 def _fit(snapshot: Snapshot, candidate: Candidate, messages: tuple[Message, ...]) -> tuple[Message, ...]:
     entry = snapshot.rules.catalog.entry(candidate.model)
     window = entry.context_window if entry is not None else None
+    if not takes_pictures(entry):
+        messages = without_pictures(messages)
     return trim(messages, window * CHARACTERS_PER_TOKEN if window is not None else CONTEXT_CHARACTERS)
 
 
 def _report(first: Snapshot, attempts: Attempts, answer: _Answer | None) -> dict[str, object]:
     usage = answer.completed.usage if answer is not None else Usage()
+    cost = spent_on(answer.snapshot, answer.candidate, usage, first.now).cost if answer is not None else None
     served = answer.candidate if answer is not None else None
     tried = attempts.made[-1] if attempts.made else None
     pinned = resolve(first).pinned
@@ -255,4 +261,5 @@ def _report(first: Snapshot, attempts: Attempts, answer: _Answer | None) -> dict
         "profile": profile,
         "attempts": [attempt.view() for attempt in attempts.made],
         "usage": {"input_tokens": usage.input_tokens, "output_tokens": usage.output_tokens},
+        "cost_usd": None if cost is None else cost / 1_000_000,
     }

@@ -9,6 +9,7 @@ from core.commands.parse import Invocation
 from core.errors import UserError
 from core.messages import Inbound, Sender
 from core.resolution.snapshot import Snapshot
+from core.sessions.history import Message
 from core.sessions.ports import Shown, ShownStore
 
 NUMBERS_HOLD = timedelta(minutes=10)
@@ -23,7 +24,7 @@ class Pressed:
 
     token: str
     command: Invocation | None
-    message: str | None
+    message: Message | None
 
 
 async def find_number(

@@ -88,7 +88,7 @@ class Shown:
     at: datetime
     card: bool = False
     """A card's buttons resume the kept message and can be used once; a picker's may be pressed again."""
-    message: str | None = None
+    message: Message | None = None
 
 
 class Use(StrEnum):

@@ -40,9 +40,11 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(["message"], ["history.id"], name=op.f("fk_images_history"), ondelete="CASCADE"),
         sa.PrimaryKeyConstraint("message", "position", name=op.f("pk_images")),
     )
+    op.add_column("shown", sa.Column("images", sa.Text()))
 
 
 def downgrade() -> None:
+    op.drop_column("shown", "images")
     op.drop_table("images")
     op.drop_index(op.f("ix_spending_session_at"), "spending")
     op.drop_table("spending")

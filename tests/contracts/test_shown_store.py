@@ -4,6 +4,7 @@ import asyncio
 from dataclasses import replace
 from datetime import timedelta
 
+from core.sessions.history import Image, Message, Role
 from core.sessions.ports import Shown, Use
 from tests.contracts.conftest import Stores
 from tests.contracts.values import KEY, NOW, TOPIC
@@ -16,7 +17,7 @@ PICKER = Shown(
     catalog="c0ffee",
     at=NOW,
     card=True,
-    message="kept \0 message",
+    message=Message(Role.USER, "kept \0 message", (Image("image/png", b"\x89PNG"),)),
 )
 
 

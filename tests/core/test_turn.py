@@ -280,7 +280,7 @@ async def test_no_credential_at_all_is_told() -> None:
     assert reply.code == "no_credentials"
     assert world.report() == {
         "outcome": "failed", "model": "acme/small", "profile": None, "attempts": [],
-        "usage": {"input_tokens": 0, "output_tokens": 0},
+        "usage": {"input_tokens": 0, "output_tokens": 0}, "cost_usd": None,
     }  # fmt: skip
 
 
