@@ -8,7 +8,7 @@ import logging
 import secrets
 from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from core.access import Action, Verdict, decide
 from core.chat.card import retry_card
@@ -38,6 +38,19 @@ from core.sessions.key import SessionKey
 from core.sessions.ports import Answered, SessionStore, Shown, ShownStore, Use
 
 log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class _Work:
+    """What a turn is to do. `wish` not None: compact the conversation first, with this in mind. `kept`: the question is one that a
+    card has kept."""
+
+    inbound: Inbound
+    has_question: bool
+    kept: Message | None
+    insists: bool
+    wish: str | None
+    item: int | None
 
 
 class Gateway:
@@ -137,7 +150,10 @@ class Gateway:
             invocation, kept = await self._use(pressed, item)
             insists = pressed.command is None
         has_question = kept is not None or (text is not None and (text.strip() != "" or inbound.files is not None))
-        if not has_question:
+        wish: str | None = None
+        if invocation is not None and BY_NAME[invocation.name].handler is None:
+            invocation, wish = None, invocation.argument
+        if not has_question and wish is None:
             ticket.give_back()
         if invocation is not None:
             for reply in (await settle(self._snapshots, self._sessions, inbound.session))[0]:
@@ -153,9 +169,9 @@ class Gateway:
                 return
             for reply in replies:
                 yield reply
-        if has_question:
-            asked = replace(inbound, text=text or "")
-            async with aclosing(self._turn(asked, kept, item, ticket, insists)) as events:
+        if has_question or wish is not None:
+            work = _Work(replace(inbound, text=text or ""), has_question, kept, insists, wish, item)
+            async with aclosing(self._turn(work, ticket)) as events:
                 async for event in events:
                     yield event
 
@@ -204,7 +220,9 @@ class Gateway:
                 busy=self._turn_lanes.busy(inbound.session),
                 stop=running.ask if running is not None else None,
             )
-            outcome = await BY_NAME[invocation.name].handler(context, invocation.argument)
+            handler = BY_NAME[invocation.name].handler
+            assert handler is not None, "a command without a handler is a turn"
+            outcome = await handler(context, invocation.argument)
             screen = self._screen(inbound, context.snapshot)
             replies = [await self._offer(inbound, screen.reply(reply), None) for reply in outcome.replies]
             if inbound.ingress is Ingress.BUTTON and replies:
@@ -215,38 +233,51 @@ class Gateway:
                 await self._sessions.save_choice(outcome.change.session, outcome.change.decisions, answered)
             return replies
 
-    async def _turn(
-        self, inbound: Inbound, kept: Message | None, item: int | None, ticket: Ticket, insists: bool
-    ) -> AsyncGenerator[Event, None]:
-        """Answer a message, or one that a card has kept."""
+    async def _turn(self, work: _Work, ticket: Ticket) -> AsyncGenerator[Event, None]:
+        """What waits for the turns before it: a summary of the conversation, a question, or both in this order."""
+        inbound = work.inbound
         if ticket.must_wait:
             yield Working()
         async with ticket:
             told, snapshot = await settle(self._snapshots, self._sessions, inbound.session)
             for reply in told:
                 yield reply
-            question = Question(kept) if kept is not None else await _question(inbound, snapshot)
-            for problem in question.problems:
-                yield Reply(kind=ReplyKind.NOTICE, text=problem)
             stop = self._stops[inbound.session] = Stop()
-            turn = TurnInput(
-                question=question.message,
-                sees=sees(inbound.sender, snapshot.rules.access),
-                screen=self._screen(inbound, snapshot),
-                item=item,
-                stream=inbound.stream,
-                insists=insists,
-                stop=stop,
-            )
             try:
-                async with aclosing(self._turns.run(snapshot, turn)) as events:
+                async with aclosing(self._work(work, snapshot, stop)) as events:
                     async for event in events:
-                        if isinstance(event, Reply) and event.buttons:
-                            yield await self._offer(inbound, event, question.message)
-                        else:
-                            yield event
+                        yield event
             finally:
                 del self._stops[inbound.session]  # turns of a session never overlap
+
+    async def _work(self, work: _Work, snapshot: Snapshot, stop: Stop) -> AsyncGenerator[Event, None]:
+        inbound = work.inbound
+        screen = self._screen(inbound, snapshot)
+        if work.wish is not None:
+            item = None if work.has_question else work.item
+            async with aclosing(self._turns.compact(snapshot, screen, stop, item, work.wish)) as events:
+                async for event in events:
+                    yield event
+        if not work.has_question or stop.asked:
+            return
+        question = Question(work.kept) if work.kept is not None else await _question(inbound, snapshot)
+        for problem in question.problems:
+            yield Reply(kind=ReplyKind.NOTICE, text=problem)
+        turn = TurnInput(
+            question=question.message,
+            sees=sees(inbound.sender, snapshot.rules.access),
+            screen=screen,
+            item=work.item,
+            stream=inbound.stream,
+            insists=work.insists,
+            stop=stop,
+        )
+        async with aclosing(self._turns.run(snapshot, turn)) as events:
+            async for event in events:
+                if isinstance(event, Reply) and event.buttons:
+                    yield await self._offer(inbound, event, question.message)
+                else:
+                    yield event
 
     # What all of them need
 

@@ -42,6 +42,8 @@ def read_history(connection: Connection, bound: dict[str, Any]) -> tuple[Message
 def store_history(connection: Connection, record: TurnRecord, kept: int) -> None:
     """Add a turn's messages; the session keeps its newest `kept`."""
     key = str(record.key)
+    if record.compacts:
+        connection.execute(delete(history).where(history.c.session == key))
     rows = [
         {"session": key, "epoch": record.epoch, "role": message.role.value, "text": storable(message.text)}
         for message in record.messages

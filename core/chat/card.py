@@ -8,7 +8,7 @@ from datetime import timedelta
 from typing import Any
 
 from core.auth.profiles import PinMode
-from core.chat.attempts import Attempt
+from core.chat.attempts import Attempt, Attempts
 from core.durations import format_duration, iso
 from core.errors import FailureReason
 from core.messages import Button, Reply, ReplyKind
@@ -130,10 +130,29 @@ def _failed(snapshot: Snapshot, attempts: Sequence[Attempt]) -> Reply:
         lead += _account(attempts)
     choices = [_RETRY]
     if reason is FailureReason.CONTEXT_OVERFLOW:
-        choices = [("Start a new conversation and ask again", "/fresh")]
+        choices = [
+            ("Compact the conversation and ask again", "/compact"),
+            ("Start a new conversation and ask again", "/fresh"),
+        ]
     lead.append("Your message is kept and runs when you choose:")
     data = {"profile": last.profile.id, "reason": reason.value, "until": iso(failure.retry_at if failure else None)}
     return _card(reason.value, lead, choices, data)
+
+
+def compaction_failed(snapshot: Snapshot, resolution: Resolution, attempts: Attempts) -> Reply:
+    """Why there is no summary. The conversation is as it was."""
+    if attempts.stopped:
+        return Reply(kind=ReplyKind.NOTICE, text="Stopped. The conversation is as it was.")
+    last = attempts.made[-1].failure if attempts.made else None
+    if last is not None:
+        why = f"{attempts.made[-1].model} with {attempts.made[-1].profile.id} failed: {last.reason}. {_HINTS[last.reason]}"
+    elif attempts.made:
+        why = "the model gave an empty answer."
+    else:
+        why = f"{words.next_words(snapshot, resolution)}."
+    reason = last.reason.value if last is not None else "not_compacted"
+    text = f"Not compacted: {why}\nThe conversation is as it was; /new begins a new one."
+    return Reply(kind=ReplyKind.ERROR, code=reason, text=text)
 
 
 def _account(attempts: Sequence[Attempt]) -> list[str]:

@@ -7,32 +7,27 @@ from dataclasses import dataclass, field, replace
 
 from core.auth.order import order_fingerprint
 from core.auth.ports import HealthStore
-from core.chat.attempts import Attempts, spent
+from core.chat.attempts import Attempts
 from core.chat.card import unserved
-from core.chat.completion import Completed, TextDelta, Usage
+from core.chat.compaction import compact
+from core.chat.completion import TextDelta, Usage
 from core.chat.notices import ended, unasked_change
 from core.chat.ports import ProviderClient
-from core.chat.question import takes_pictures, without_pictures
+from core.chat.serving import Answer, Parts, Serving
 from core.chat.spending import spent_on
 from core.chat.stop import Stop
 from core.clock import Clock
 from core.errors import StorageError
 from core.messages import Delta, Event, Reply, ReplyKind, TurnReport, Working, reply_to_json
 from core.resolution import words
-from core.resolution.resolver import Candidate, Resolution, insisted, resolve
+from core.resolution.resolver import resolve
 from core.resolution.snapshot import Snapshot
 from core.resolution.source import SnapshotSource
 from core.resolution.view import Sees
 from core.screening import Screen, ScreenedStream
-from core.sessions.history import Message, Role, trim
+from core.sessions.history import Message, Role
 from core.sessions.ports import Answered, SessionStore, TurnRecord
 from core.sessions.session import AutoPin, Decision, Served, Session
-
-CHARACTERS_PER_TOKEN = 3
-"""How many characters of history a token of context is taken for: fewer than in most texts, so that it fits."""
-CONTEXT_CHARACTERS = 400_000
-"""History sent to a model whose context window nobody said."""
-
 
 _UNSTORED = "The database cannot be written now: this answer will not be remembered in the conversation."
 
@@ -53,15 +48,6 @@ class TurnInput:
     stop: Stop = field(default_factory=Stop)
 
 
-@dataclass(frozen=True, slots=True)
-class _Answer:
-    candidate: Candidate
-    completed: Completed
-    snapshot: Snapshot
-    """As the turn found it when it chose this candidate."""
-    resolution: Resolution
-
-
 class Turns:
     """Runs turns. One instance for the process; it holds no state of its own."""
 
@@ -73,21 +59,28 @@ class Turns:
         provider: ProviderClient,
         clock: Clock,
     ) -> None:
+        self._parts = Parts(snapshots, sessions, health, provider, clock)
         self._snapshots = snapshots
         self._sessions = sessions
-        self._health = health
-        self._provider = provider
         self._clock = clock
+
+    def compact(
+        self, first: Snapshot, screen: Screen, stop: Stop, item: int | None, wish: str
+    ) -> AsyncGenerator[Event, None]:
+        """Replace the conversation by a summary of itself; see compaction."""
+        return compact(self._parts, first, screen, stop, item, wish)
 
     async def run(self, first: Snapshot, turn: TurnInput) -> AsyncGenerator[Event, None]:
         """Serve one message. `first` is the snapshot that the turn begins with; a choice made meanwhile holds from the next."""
         yield Working()
-        attempts = Attempts(self._provider, self._health, self._clock, first.rules, turn.stream, turn.stop)
+        parts = self._parts
+        attempts = Attempts(parts.provider, parts.health, parts.clock, first.rules, turn.stream, turn.stop)
+        serving = Serving(parts, first, attempts)
         question = turn.question
         history = await self._sessions.history(first.session.key, first.session.epoch, first.rules.history_messages)
-        answer: _Answer | None = None
+        answer: Answer | None = None
         shown = ScreenedStream(turn.screen)
-        async with aclosing(self._candidates(first, attempts, (*history, question), turn.insists)) as pieces:
+        async with aclosing(serving.pieces((*history, question), turn.insists)) as pieces:
             async for piece in pieces:
                 if not isinstance(piece, TextDelta):
                     answer = piece
@@ -95,7 +88,7 @@ class Turns:
                     yield Delta(ready)
         if ready := shown.rest():
             yield Delta(ready)
-        record, replies = self._replies(first, turn, attempts, answer, question)
+        record, replies = self._replies(serving, first, turn, attempts, answer)
         if record is not None:
             try:
                 await self._sessions.finish_turn(record)
@@ -107,51 +100,14 @@ class Turns:
             yield reply
         yield TurnReport(data=_report(first, attempts, answer))
 
-    async def _candidates(
-        self, first: Snapshot, attempts: Attempts, messages: tuple[Message, ...], insists: bool
-    ) -> AsyncGenerator[TextDelta | _Answer, None]:
-        """Try candidates as the resolver names them, asking it again after each failure."""
-        snapshot, resolution = first, resolve(first)
-        offered = insisted(resolution) if insists else ()
-        tried: set[tuple[str, str]] = set()
-        models: set[str] = set()
-        while True:
-            left = (c for c in (*offered, *resolution.candidates) if str(c.model) not in models)
-            candidate = next((c for c in left if (str(c.model), c.profile.id) not in tried), None)
-            if candidate is None:
-                return
-            async with aclosing(attempts.run(candidate, _fit(snapshot, candidate, messages))) as pieces:
-                async for piece in pieces:
-                    if isinstance(piece, TextDelta):
-                        yield piece
-                    else:
-                        yield _Answer(candidate, piece, snapshot, resolution)
-                        return
-            if attempts.stopped:
-                return
-            failure = attempts.made[-1].failure
-            rules_out = spent(failure, candidate.profile) if failure is not None else "turn"
-            if attempts.shown or rules_out == "turn" or attempts.left() <= 0:
-                return
-            tried.add((str(candidate.model), candidate.profile.id))
-            if rules_out == "model":
-                models.add(str(candidate.model))
-            snapshot = self._again(first)
-            resolution = resolve(snapshot)
-
-    def _again(self, first: Snapshot) -> Snapshot:
-        """Everything as it is now, but the choice as the turn found it."""
-        fresh = self._snapshots.take(first.session.key)
-        return replace(fresh, session=first.session, parent=first.parent)
-
     def _replies(
-        self, first: Snapshot, turn: TurnInput, attempts: Attempts, answer: _Answer | None, question: Message
+        self, serving: Serving, first: Snapshot, turn: TurnInput, attempts: Attempts, answer: Answer | None
     ) -> tuple[TurnRecord | None, list[Reply]]:
-        screened = turn.screen.reply
+        screened, question = turn.screen.reply, turn.question
         if answer is None and attempts.stopped:
             return self._stopped(first, turn, attempts, question)
         if answer is None:
-            latest = self._again(first)
+            latest = serving.again()
             partial = [Reply(kind=ReplyKind.TEXT, text=attempts.shown)] if attempts.shown else []
             card = unserved(latest, resolve(latest), attempts.made, turn.sees)
             return None, [screened(reply) for reply in (*partial, card)]
@@ -200,7 +156,7 @@ class Turns:
         )
         return record, replies
 
-    def _session_after(self, first: Snapshot, answer: _Answer) -> tuple[Session, str, tuple[Decision, ...]]:
+    def _session_after(self, first: Snapshot, answer: Answer) -> tuple[Session, str, tuple[Decision, ...]]:
         """The session as the turn leaves it, and what is told of a choice that was for this turn only.
 
         It begins with the session as it is stored now: what was chosen while the provider answered stands, and a choice for
@@ -224,7 +180,7 @@ class Turns:
         line, ends = ended(latest, used, name)
         return session, line, ends
 
-    def _stuck(self, session: Session, first: Snapshot, answer: _Answer) -> Session:
+    def _stuck(self, session: Session, first: Snapshot, answer: Answer) -> Session:
         """Without a user's pin, who served becomes the provider's automatic pin."""
         pinned, candidate = answer.resolution.pinned, answer.candidate
         if pinned is not None and pinned.pin is not None:
@@ -240,15 +196,7 @@ class Turns:
         return session.sticking(auto)
 
 
-def _fit(snapshot: Snapshot, candidate: Candidate, messages: tuple[Message, ...]) -> tuple[Message, ...]:
-    entry = snapshot.rules.catalog.entry(candidate.model)
-    window = entry.context_window if entry is not None else None
-    if not takes_pictures(entry):
-        messages = without_pictures(messages)
-    return trim(messages, window * CHARACTERS_PER_TOKEN if window is not None else CONTEXT_CHARACTERS)
-
-
-def _report(first: Snapshot, attempts: Attempts, answer: _Answer | None) -> dict[str, object]:
+def _report(first: Snapshot, attempts: Attempts, answer: Answer | None) -> dict[str, object]:
     usage = answer.completed.usage if answer is not None else Usage()
     cost = spent_on(answer.snapshot, answer.candidate, usage, first.now).cost if answer is not None else None
     served = answer.candidate if answer is not None else None

@@ -53,11 +53,12 @@ Handler = Callable[[CommandContext, str], Awaitable[Outcome]]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Command:
-    """An entry of the table. `argument` is the usage of what follows the name; empty: it takes none."""
+    """An entry of the table. `argument` is the usage of what follows the name; empty: it takes none. Without a `handler` it is a
+    turn: it waits for those before it and asks a provider."""
 
     name: str
     summary: str
-    handler: Handler
+    handler: Handler | None
     argument: str = ""
     aliases: tuple[str, ...] = field(default=())
     hidden: bool = False

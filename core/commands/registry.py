@@ -4,6 +4,7 @@ from core.commands.command import Command, CommandContext, Outcome
 from core.commands.model import model, models
 from core.commands.session import fresh, new, restore, stop, whoami
 from core.commands.status import show_short
+from core.commands.usage import usage
 from core.messages import Reply, ReplyKind
 
 
@@ -28,6 +29,13 @@ COMMANDS = (
     Command(name="models", summary="list models", handler=models, argument="[<provider>] [<page>]"),
     Command(name="status", summary="what serves this chat now", handler=show_short),
     Command(name="new", summary="start a new conversation", handler=new, aliases=("reset",)),
+    Command(
+        name="compact",
+        summary="turn the conversation into a summary, so that it takes less room",
+        handler=None,
+        argument="[<what to keep>]",
+    ),
+    Command(name="usage", summary="what this chat has used", handler=usage),
     Command(name="stop", summary="end the answer that is being given", handler=stop),
     Command(name="whoami", summary="your id and rights", handler=whoami),
     Command(name="help", summary="what can be typed", handler=help_, aliases=("start",)),

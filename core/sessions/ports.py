@@ -40,6 +40,8 @@ class TurnRecord:
     answered: Answered | None = None
     spent: tuple[Spent, ...] = ()
     """Stored in any case: it was paid for, whatever became of the conversation."""
+    compacts: bool = False
+    """The messages take the place of all that are there."""
 
 
 class SessionStore(Protocol):

@@ -203,3 +203,11 @@ async def test_what_was_spent_stays_when_the_conversation_was_reset_meanwhile(st
     await stores.sessions.finish_turn(turn(before, spent=(spent(),)))
     assert [total.answers for total in await stores.sessions.totals(KEY)] == [1]
     assert await stores.sessions.history(KEY, 1, 9) == ()
+
+
+async def test_a_summary_takes_the_place_of_the_conversation(stores: Stores):
+    before = Session(key=KEY)
+    seen = replace(QUESTION, images=(Image("image/png", b"x"),))
+    await stores.sessions.finish_turn(turn(before, messages=(seen, ANSWER)))
+    await stores.sessions.finish_turn(turn(before, messages=(QUESTION,), compacts=True))
+    assert await stores.sessions.history(KEY, 0, 9) == (QUESTION,)

@@ -48,7 +48,8 @@ class FakeSessionStore:
         stored = self.session(record.key)
         if stored.epoch == record.epoch:
             self.sessions[record.key] = _after_turn(stored, record)
-            self.messages.setdefault((record.key, record.epoch), []).extend(record.messages)
+            before = [] if record.compacts else self.messages.get((record.key, record.epoch), [])
+            self.messages[record.key, record.epoch] = [*before, *record.messages]
         self.decided.setdefault(record.key, []).extend(record.decisions)
         self.spent.setdefault(record.key, []).extend(record.spent)
 
