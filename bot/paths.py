@@ -12,6 +12,7 @@ from core.sessions.key import agent_id
 STATE_DIR = "REMOTECLAW_STATE_DIR"
 HOME = "REMOTECLAW_HOME"
 CONFIG_PATH = "REMOTECLAW_CONFIG_PATH"
+OAUTH_DIR = "REMOTECLAW_OAUTH_DIR"
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,12 +21,14 @@ class Paths:
 
     state: Path
     config: Path
+    oauth: Path | None = None
+    """Where older programs kept the logins of all agents, if not in the state directory's `credentials`."""
 
     @classmethod
     def of(cls, environ: Mapping[str, str]) -> "Paths":
         """As the environment says: REMOTECLAW_STATE_DIR, else `.remoteclaw` in REMOTECLAW_HOME, HOME or the user's own home."""
         state = _path(environ, STATE_DIR) or _home(environ) / ".remoteclaw"
-        return cls(state, _path(environ, CONFIG_PATH) or state / "config.toml")
+        return cls(state, _path(environ, CONFIG_PATH) or state / "config.toml", _path(environ, OAUTH_DIR))
 
     @property
     def dotenv(self) -> Path:
@@ -45,6 +48,14 @@ class Paths:
     def agent(self, agent: str) -> Path:
         """The directory of an agent's stores. The id is made safe first: it never leads out of the state directory."""
         return self.state / "agents" / agent_id(agent) / "agent"
+
+    def auth_store(self, agent: str) -> Path:
+        """The file with an agent's credentials."""
+        return self.agent(agent) / "auth-profiles.json"
+
+    def models_file(self, agent: str) -> Path:
+        """The file with what is known of an agent's models."""
+        return self.agent(agent) / "models.json"
 
     def create(self) -> None:
         """Make the state directory, 0700, if it is not there. Raises StoreError where that cannot be done."""

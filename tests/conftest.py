@@ -11,12 +11,16 @@ from tests.fakes.clock import FakeClock
 from tests.socket_guard import SocketGuard
 
 _CREDENTIAL = re.compile(r"_API_KEYS?($|_)|_TOKEN$|_SECRET$|_PASSWORD$|^AWS_|^CLAUDE_|^CLAUDECODE|^ANTHROPIC_|^OPENAI_")
+_OWN = ("REMOTECLAW_FUZZ",)
+"""Variables of the tests themselves: how many random cases, from which seed."""
 _GUARD = SocketGuard()
 
 
 def pytest_configure(config: pytest.Config) -> None:
     """Before any module of the product is imported."""
     for name in list(os.environ):
+        if name.startswith(_OWN):
+            continue
         if name.startswith(("REMOTECLAW_", "XDG_")) or _CREDENTIAL.search(name.upper()):
             del os.environ[name]
     _GUARD.install()

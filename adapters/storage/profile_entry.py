@@ -23,6 +23,7 @@ _NOTES = {
     "clientId": "client_id",
     "managedBy": "managed_by",
 }
+_NO_REFS = ("access", "refresh", "key", "keyRef", "token", "tokenRef")
 _LONGEST_ID = 256
 
 
@@ -77,10 +78,15 @@ def _value(raw: Mapping[str, object], field: str) -> tuple[str, SecretRef | None
 
 def _oauth_value(raw: Mapping[str, object]) -> tuple[str, None]:
     """An oauth entry is rewritten at every refresh, so it must hold its tokens itself."""
-    for field in ("access", "refresh", "key", "keyRef", "token", "tokenRef"):
-        if is_ref(raw.get(field)):
-            raise ValueError(f"OAuth + SecretRef is not supported: its {field} is a reference")
+    for field in oauth_references(raw):
+        raise ValueError(f"OAuth + SecretRef is not supported: its {field} is a reference")
     return _text(raw, "access"), None
+
+
+def oauth_references(raw: object) -> Iterator[str]:
+    """The fields of an oauth entry that hold a reference."""
+    if isinstance(raw, Mapping) and raw.get("type", raw.get("mode")) == "oauth":
+        yield from (field for field in _NO_REFS if is_ref(raw.get(field)))
 
 
 def _text(raw: Mapping[str, object], field: str) -> str:

@@ -1,15 +1,17 @@
-"""auth-profiles.json and auth-state.json of every agent, as they are now (product.md 2, credentials.md 1).
+"""auth-profiles.json, and what older layouts keep beside it, of every agent as they are now (product.md 2, credentials.md 1).
 
 Only reads, and only from disk: references stay unresolved and fingerprints unset. Loaded by `models status`, so it needs
 nothing but the standard library.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from adapters.storage.guarded_file import GuardedFile, Read
-from adapters.storage.profile_entry import read_entry
+from adapters.storage.older_logins import AUTH, OAUTH, is_newer_layout, older_logins, set_aside
+from adapters.storage.profile_document import read_order, shown_id
+from adapters.storage.profile_entry import oauth_references, read_entry
 from core.auth.profiles import AuthProfile, ProfileSet
 from core.auth.provider_names import provider_id
 from core.auth.secret import Secret
@@ -28,6 +30,7 @@ class _Store:
     order: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     problems: tuple[str, ...] = ()
     secrets: tuple[Secret, ...] = ()
+    oauth_references: tuple[tuple[str, str], ...] = ()
     broken: bool = False
     damaged: frozenset[str] = frozenset()
 
@@ -37,19 +40,32 @@ _NOTHING = _Store()
 
 @dataclass(slots=True)
 class _Agent:
-    """One agent's files with what was made of them last."""
+    """One agent's files with what was made of them last: the store, its older state file, older files of credentials."""
 
     store: GuardedFile
     state: GuardedFile
-    seen: tuple[Read, Read] | None = None
+    older: tuple[GuardedFile, ...]
+    seen: tuple[Read, ...] = ()
     parsed: _Store = field(default_factory=_Store)
+
+
+@dataclass(frozen=True, slots=True)
+class _Raw:
+    """One entry as it stands in a file. `provider` is what is known of it where the entry does not tell."""
+
+    id: str
+    entry: object
+    source: str
+    provider: str | None = None
 
 
 class AuthProfileFiles:
     """The profile stores of a state directory. A change on disk is seen by the very next `load`."""
 
-    def __init__(self, state_dir: Path) -> None:
+    def __init__(self, state_dir: Path, oauth_dir: Path | None = None) -> None:
+        """`oauth_dir` is where the older oauth.json of all agents is; left out, `credentials` of the state directory."""
         self._root = state_dir / "agents"
+        self._oauth = (oauth_dir or state_dir / "credentials") / OAUTH
         self._agents: dict[str, _Agent] = {}
         self._joined: dict[str, tuple[_Store, _Store, ProfileSet]] = {}
 
@@ -71,6 +87,7 @@ class AuthProfileFiles:
             order={**main.order, **own.order},
             problems=own.problems + main.problems,
             unreadable=own.broken or main.broken,
+            oauth_references=own.oauth_references + main.oauth_references,
             damaged=own.damaged | main.damaged,
         )
         self._joined[name] = (own, main, joined)
@@ -84,68 +101,87 @@ class AuthProfileFiles:
         agent = self._agents.get(name)
         if agent is None:
             folder = self._root / name / "agent"
+            older = (folder / AUTH, self._oauth) if name == DEFAULT_AGENT else (folder / AUTH,)
             # The state file holds no secret, but who can write it decides which credential serves.
-            agent = _Agent(GuardedFile(folder / STORE), GuardedFile(folder / STATE, forbidden=0o022))
+            state = GuardedFile(folder / STATE, forbidden=0o022)
+            agent = _Agent(GuardedFile(folder / STORE), state, tuple(map(GuardedFile, older)))
             self._agents[name] = agent
-        store, state = agent.store.read(), agent.state.read()
-        if agent.seen is None or agent.seen[0] is not store or agent.seen[1] is not state:
-            agent.parsed = _parse(agent.store.path, store, agent.state.path, state)
-            agent.seen = (store, state)
+        seen = tuple(file.read() for file in (agent.store, agent.state, *agent.older))
+        if len(seen) != len(agent.seen) or any(one is not other for one, other in zip(seen, agent.seen, strict=True)):
+            agent.parsed = _parse(agent, *seen)
+            agent.seen = seen
         return agent.parsed
 
 
-def _parse(store_path: Path, store: Read, state_path: Path, state: Read) -> _Store:
-    problems = [read.error for read in (store, state) if read.error is not None]
+def _parse(agent: _Agent, store: Read, state: Read, *older: Read) -> _Store:
+    problems = [read.error for read in (store, state, *older) if read.error is not None]
     profiles: dict[str, AuthProfile] = {}
     secrets: list[Secret] = []
-    damaged: frozenset[str] = frozenset()
-    for name, raw in _entries(store_path, store.data, problems):
+    references: list[tuple[str, str]] = []
+    damaged: set[str] = set()
+    found, is_broken = _entries(agent, store, older, problems)
+    for raw in found:
+        if raw.id in profiles:
+            continue  # what one older file has of an id counts before what the next one has
+        references += [(raw.id, name) for name in oauth_references(raw.entry)]
         try:
-            entry = read_entry(name, raw, str(store_path))
+            entry = read_entry(raw.id, raw.entry, raw.source)
         except ValueError as error:
-            problems.append(f"{store_path}: profile {_shown(name)} is not used: {error}.")
+            problems.append(f"{raw.source}: profile {shown_id(raw.id)} is not used: {error}.")
             damaged |= _provider_of(raw)
         else:
-            profiles[name] = entry.profile
+            profiles[raw.id] = entry.profile
             secrets += entry.secrets
-    order = {**_order(store_path, store.data, problems), **_order(state_path, state.data, problems)}
-    is_broken = store.error is not None
-    return _Store(profiles, order, _bounded(problems), tuple(secrets), broken=is_broken, damaged=damaged)
+    return _Store(
+        profiles=profiles,
+        order={**_order(agent.store.path, store, problems), **_order(agent.state.path, state, problems)},
+        problems=_bounded(problems),
+        secrets=tuple(secrets),
+        oauth_references=tuple(references),
+        broken=is_broken,
+        damaged=frozenset(damaged),
+    )
 
 
-def _provider_of(raw: object) -> frozenset[str]:
-    named = raw.get("provider") if isinstance(raw, dict) else None
-    return frozenset({provider_id(named)}) if isinstance(named, str) and named.strip() else frozenset()
+def _entries(agent: _Agent, store: Read, older: Sequence[Read], problems: list[str]) -> tuple[list[_Raw], bool]:
+    """The entries of the store, and those that only older files have; and whether a file that may hold some cannot be used. Older
+    files say nothing beside a store that cannot be used: it may have something else under their ids."""
+    document = store.data or {}
+    own = document.get("profiles", {})
+    if not isinstance(own, dict):
+        problems.append(f"{agent.store.path}: 'profiles' is not an object.")
+        return [], True
+    found = [_Raw(name, entry, str(agent.store.path)) for name, entry in own.items()]
+    if store.error is not None:
+        return [], True
+    for file, read in zip(agent.older, older, strict=True):
+        found += [raw for raw in _older(file.path, read, document, problems) if raw.id not in own]
+    return found, any(read.error is not None for read in older)
 
 
-def _entries(path: Path, data: dict[str, object] | None, problems: list[str]) -> Iterable[tuple[str, object]]:
-    profiles = (data or {}).get("profiles", {})
-    if isinstance(profiles, dict):
-        return profiles.items()
-    problems.append(f"{path}: 'profiles' is not an object.")
-    return ()
+def _older(path: Path, read: Read, document: Mapping[str, object], problems: list[str]) -> Iterator[_Raw]:
+    """The credentials of an older file that the store has not had from there before."""
+    data = read.data or {}
+    if is_newer_layout(data):
+        problems.append(f"{path}: is laid out as {STORE}, so it is not used.")
+    aside = set_aside(document, path.name)
+    for login in older_logins(path.name, data):
+        if login.id not in aside:
+            yield _Raw(login.id, login.entry, str(path), login.provider)
+        elif path.name == AUTH:
+            problems.append(f"{path}: {shown_id(login.key)} is not used: {shown_id(login.id)} was in the store before.")
 
 
-def _order(path: Path, data: dict[str, object] | None, problems: list[str]) -> dict[str, tuple[str, ...]]:
-    raw = (data or {}).get("order")
-    if raw is None:
-        return {}
-    if not isinstance(raw, dict):
-        problems.append(f"{path}: 'order' is not an object.")
-        return {}
-    order = {}
-    for provider, ids in raw.items():
-        if not isinstance(ids, list):
-            problems.append(f"{path}: the order of {_shown(provider)} is not a list.")
-            continue
-        names = tuple(dict.fromkeys(i.strip() for i in ids if isinstance(i, str) and i.strip()))
-        if names and provider.strip():
-            order[provider_id(provider)] = names
+def _provider_of(raw: _Raw) -> set[str]:
+    named = raw.entry.get("provider") if isinstance(raw.entry, dict) else None
+    provider = named if isinstance(named, str) and named.strip() else raw.provider
+    return {provider_id(provider)} if provider else set()
+
+
+def _order(path: Path, read: Read, problems: list[str]) -> dict[str, tuple[str, ...]]:
+    order, wrong = read_order(read.data or {})
+    problems += [f"{path}: {sentence}" for sentence in wrong]
     return order
-
-
-def _shown(name: str) -> str:
-    return ascii(name if len(name) <= 60 else f"{name[:57]}...")
 
 
 def _bounded(problems: list[str]) -> tuple[str, ...]:

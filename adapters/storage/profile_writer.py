@@ -3,32 +3,41 @@
 A store that cannot be read is never written over: nobody would know what was lost.
 """
 
-import os
 import random
-import stat
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 
-from adapters.storage.atomic_file import replace_file, sync_directory
-from adapters.storage.guarded_file import LARGEST, GuardedFile
+from adapters.storage.older_import import OlderFiles
+from adapters.storage.older_logins import AUTH, DEFAULT_NAME, OAUTH
+from adapters.storage.profile_disk import (
+    CLOSED,
+    UNWRITABLE,
+    Check,
+    make_private_folders,
+    read_document,
+    remove_document,
+    unusable,
+    write_document,
+)
 from adapters.storage.profile_document import (
     Change,
     Document,
     empty,
-    encoded,
     profiles,
     tidied,
+    usage_stats,
     with_order,
     with_profile,
     without_profile,
+    without_stats,
 )
 from adapters.storage.profile_file import STATE, STORE
-from adapters.storage.sidecar_lock import SidecarLock
+from adapters.storage.sidecar_lock import ATTEMPTS, SidecarLock
 from core.auth.provider_names import credential_provider
 from core.clock import Clock
 from core.errors import StoreError
-from core.sessions.key import agent_id
+from core.sessions.key import DEFAULT_AGENT, agent_id
 
 
 class ProfileWriter:
@@ -41,12 +50,19 @@ class ProfileWriter:
         clock: Clock,
         sleep: Callable[[float], None] = time.sleep,
         jitter: Callable[[], float] = random.random,
+        *,
+        oauth_dir: Path | None = None,
+        attempts: int = ATTEMPTS,
     ) -> None:
-        self.folder = state_dir / "agents" / agent_id(agent) / "agent"
+        """`oauth_dir` is where the oauth.json of all agents is, `attempts` how often the lock is tried."""
+        name = agent_id(agent)
+        self.folder = state_dir / "agents" / name / "agent"
         self.path = self.folder / STORE
         self._state = self.folder / STATE
         self._root = state_dir
-        self._lock = SidecarLock(self.path, clock, sleep, jitter)
+        oauth = (oauth_dir or state_dir / "credentials") / OAUTH
+        self._older = OlderFiles(self.folder, oauth if name == DEFAULT_AGENT else None)
+        self._lock = SidecarLock(self.path, clock, sleep, jitter, attempts)
 
     def put(self, name: str, entry: Mapping[str, object]) -> None:
         """Store a credential under this id, in place of the one that was there."""
@@ -54,15 +70,17 @@ class ProfileWriter:
 
     def remove(self, name: str) -> None:
         """Forget a credential and its places in orders. None of that id is fine."""
-        self.edit(lambda document: without_profile(document, name), lambda state: _without_name(state, name))
+        # What an older file that cannot be read today holds for this id would be back tomorrow.
+        needed = (STATE, AUTH, OAUTH) if name.endswith(DEFAULT_NAME) else (STATE,)
+        self.edit(lambda document: without_profile(document, name), needed)
 
     def set_order(self, provider: str, ids: Sequence[str] | None) -> None:
-        """This agent's own order of a provider; None: it has none. An order in the older state file gives way."""
-        self.edit(lambda document: with_order(document, provider, ids), lambda state: with_order(state, provider, None))
+        """This agent's own order of a provider; None: it has none."""
+        self.edit(lambda document: with_order(document, provider, ids), (STATE,))
 
     def own_provider(self, name: str) -> str | None:
         """The provider that the agent's own entry of this id names, `""` if it names none; None without an entry."""
-        own = profiles(self._document())
+        own = profiles(self._whole())
         if name not in own:
             return None
         entry = own[name]
@@ -72,95 +90,85 @@ class ProfileWriter:
     def has_order(self, provider: str) -> bool:
         """Whether the agent has an order of its own for this provider."""
         wanted = credential_provider(provider)
-        orders = [(document or {}).get("order") for document in (self._document(), self._read_state())]
-        return any(isinstance(o, dict) and any(credential_provider(p) == wanted for p in o) for o in orders)
+        order = self._whole().get("order")
+        return isinstance(order, dict) and any(credential_provider(name) == wanted for name in order)
 
-    def edit(self, change: Change, state_change: Change | None = None) -> None:
+    def edit(self, change: Change, needed: Collection[str] = ()) -> None:
         """Apply a pure change to the document as it is once the lock is held; unknown fields are the change's to keep.
 
-        `state_change` is applied to auth-state.json, if there is one, after the store: its orders win over the store's.
+        What older files hold is imported first. One that cannot be read waits, unless it is `needed` for the change to last.
         """
-        self._make_folders()
+        make_private_folders(self._root, self.folder)
         with self._lock.held() as check:
+            self._import(check, needed)
             document = self._document()
-            self._replace(self.path, document, tidied(change(document)), check)
-            state = self._read_state() if state_change is not None else None
-            if state is None or state_change is None:
-                return
-            left = state_change(state)
-            if set(left) <= {"version"}:
-                self._state.unlink(missing_ok=True)
-                sync_directory(self.folder)
-            else:
-                self._replace(self._state, state, left, check)
+            write_document(self.path, document, tidied(change(document)), check)
 
-    def _replace(self, path: Path, before: Document, after: Document, check: Callable[[], None]) -> None:
-        if after == before and path.exists():
-            return
+    def import_older(self) -> tuple[str, ...]:
+        """Put what older files hold into the store; sentences about what came and what could not. Touches nothing where there is
+        nothing to do. Raises StoreError; then what older files hold is read from them as before."""
         try:
-            content = encoded(after)
-        except ValueError as error:
-            raise _unusable(f"{path}: {error}.") from None
-        if len(content) > LARGEST:
-            raise StoreError("store_write", f"{path} would grow beyond {LARGEST // 2**20} MiB.", "Remove profiles.")
-        replace_file(path, content, check=check)
+            plan = self._older.plan(self._document())
+        except StoreError:
+            if self._older.are_there():
+                raise
+            return ()
+        said: tuple[str, ...] = ()
+        if plan.is_due:
+            make_private_folders(self._root, self.folder)
+            with self._lock.held() as check:
+                said = self._import(check)
+        return (*said, *plan.skipped, *(f"Not imported: {error}" for error in plan.refused.values()))
+
+    def older_stats(self) -> Document:
+        """What older versions kept of each credential, by profile id; the state file wins. Nothing of what cannot be read."""
+        found: Document = {}
+        for path, forbidden in self._files():
+            try:
+                found.update(usage_stats(read_document(path, forbidden) or {}))
+            except StoreError:
+                continue
+        return found
+
+    def forget_older_stats(self, ids: Collection[str]) -> None:
+        """Take these out of the older bookkeeping, wherever it is kept. An emptied state file goes."""
+        with self._lock.held() as check:
+            for path, forbidden in self._files():
+                document = read_document(path, forbidden)
+                if document is not None and usage_stats(document):
+                    self._keep(path, document, without_stats(document, ids), check)
+
+    def _import(self, check: Check, needed: Collection[str] = ()) -> tuple[str, ...]:
+        document = self._document()
+        plan = self._older.plan(document)
+        for file in needed:
+            if file in plan.refused:
+                raise plan.refused[file]
+        if plan.is_changed:
+            write_document(self.path, document, tidied(plan.document), check)
+        for path, (before, left) in plan.left.items():
+            self._keep(path, before, left, check)
+        return plan.said
+
+    def _keep(self, path: Path, before: Document, left: Document, check: Check) -> None:
+        """What is left of a file, or nothing of it where that is not the store and holds nothing but its version."""
+        if path != self.path and set(left) <= {"version"}:
+            remove_document(path, check)
+        else:
+            write_document(path, before, left, check)
+
+    def _files(self) -> tuple[tuple[Path, int], ...]:
+        return (self.path, CLOSED), (self._state, UNWRITABLE)
+
+    def _whole(self) -> Document:
+        """The store with what older files have for it."""
+        return self._older.plan(self._document()).document
 
     def _document(self) -> Document:
-        data = _read(self.path, 0o077)
+        data = read_document(self.path, CLOSED)
         document = empty() if data is None else data
         try:
             profiles(document)
         except ValueError as error:
-            raise _unusable(f"{self.path}: {error}.") from None
+            raise unusable(f"{self.path}: {error}.") from None
         return document
-
-    def _read_state(self) -> Document | None:
-        return _read(self._state, 0o022)
-
-    def _make_folders(self) -> None:
-        try:
-            self._root.mkdir(mode=0o700, parents=True, exist_ok=True)
-            for folder in (self.folder.parents[1], self.folder.parent, self.folder):
-                _make_private(folder)
-        except OSError as error:
-            raise StoreError(
-                "store_write",
-                f"{self.folder} cannot be made: {error.strerror or 'unknown reason'}.",
-                f"Check the owner, the permissions and the space of {self._root}.",
-            ) from error
-
-
-def _read(path: Path, forbidden: int) -> Document | None:
-    """Raises StoreError for what is there and cannot be used. A link is refused: the change would take its place and leave its
-    target with the old secrets."""
-    if path.is_symlink():
-        raise _unusable(f"{path}: is a symbolic link.", "Put the file itself there.")
-    read = GuardedFile(path, forbidden).read()
-    if read.error is not None:
-        raise _unusable(read.error)
-    return read.data
-
-
-def _unusable(sentence: str, hint: str = "") -> StoreError:
-    return StoreError("store_unusable", f"{sentence} Nothing was changed.", hint)
-
-
-def _make_private(folder: Path) -> None:
-    try:
-        folder.mkdir(mode=0o700)
-    except FileExistsError:
-        found = folder.stat()
-        if not stat.S_ISDIR(found.st_mode):
-            raise
-        if found.st_uid not in (os.geteuid(), 0):
-            raise _unusable(f"{folder}: belongs to another user.", f"Run: chown {os.geteuid()} {folder}") from None
-        if found.st_mode & 0o077:
-            folder.chmod(0o700)
-    else:
-        sync_directory(folder.parent)
-
-
-def _without_name(state: Document, name: str) -> Document:
-    """The state file without an id in its orders."""
-    without = without_profile(state, name)
-    return without if "profiles" in state else {k: v for k, v in without.items() if k != "profiles"}

@@ -64,7 +64,8 @@ def _release_all() -> None:
 
 
 class SidecarLock:
-    """The lock of one file. `jitter` gives numbers from 0 to 1; `sleep` blocks for that many seconds."""
+    """The lock of one file. `jitter` gives numbers from 0 to 1; `sleep` blocks for that many seconds; `attempts` is how often it
+    is tried before somebody else's lock is an error."""
 
     def __init__(
         self,
@@ -72,11 +73,13 @@ class SidecarLock:
         clock: Clock,
         sleep: Callable[[float], None] = time.sleep,
         jitter: Callable[[], float] = random.random,
+        attempts: int = ATTEMPTS,
     ) -> None:
         self._target = target
         self._clock = clock
         self._sleep = sleep
         self._jitter = jitter
+        self._attempts = attempts
 
     @contextmanager
     def held(self) -> Iterator[Callable[[], None]]:
@@ -111,7 +114,7 @@ class SidecarLock:
             )
 
     def _acquire(self, held: _Held) -> None:
-        for attempt in range(ATTEMPTS):
+        for attempt in range(self._attempts):
             if attempt:
                 self._sleep(self._delay(attempt - 1))
             try:

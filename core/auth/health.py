@@ -9,10 +9,13 @@ after coming back. Failures of transport (overloaded, timeout, network) and of t
 unknown model) are never held against a profile.
 """
 
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 
+from core.auth.eligibility import expiry_moment
+from core.auth.profiles import AuthProfile
 from core.durations import span_is_over
 from core.errors import Failure, FailureReason
 
@@ -61,9 +64,17 @@ class ProfileHealth:
         holding = [w for w in self.windows if w.model in ("", model) and lane in (None, w.lane) and w.is_open(now)]
         return max(holding, key=_end) if holding else None
 
+    def concerning(self, model: str, lane: Lane | None = None) -> tuple[Window, ...]:
+        """The windows, open or ended, that count for `model` (empty: for whichever), of a lane or of any."""
+        return tuple(w for w in self.windows if (not model or w.model in ("", model)) and lane in (None, w.lane))
+
 
 def _end(window: Window) -> tuple[bool, float]:
-    return (window.until is None, window.until.timestamp() if window.until else 0.0)
+    return _when(window.until)
+
+
+def _when(until: datetime | None) -> tuple[bool, float]:
+    return (until is None, until.timestamp() if until else 0.0)
 
 
 def after_failure(health: ProfileHealth, failure: Failure, model: str, now: datetime) -> ProfileHealth:
@@ -71,7 +82,7 @@ def after_failure(health: ProfileHealth, failure: Failure, model: str, now: date
     ladder: tuple[timedelta, ...]
     match failure.reason:
         case FailureReason.RATE_LIMIT:
-            lane, scope, ladder = Lane.COOLDOWN, model, _COOLDOWN_STEPS
+            lane, scope, ladder = Lane.COOLDOWN, "" if failure.whole_profile else model, _COOLDOWN_STEPS
         case FailureReason.BILLING:
             lane, scope, ladder = Lane.DISABLED, "", _BILLING_STEPS
         case FailureReason.AUTH:
@@ -83,13 +94,11 @@ def after_failure(health: ProfileHealth, failure: Failure, model: str, now: date
     before = next((w for w in health.windows if (w.lane, w.model) == (lane, scope)), None)
     step = _next_step(before, failure.reason, now, len(ladder))
     until = _until(failure, ladder, step, now)
-    if (
-        before is not None
-        and before.is_open(now)
-        and _end(before) > (until is None, until.timestamp() if until else 0.0)
-    ):
-        until = before.until  # an open window is never shortened by a second failure that was under way
-    window = Window(lane=lane, reason=failure.reason, model=scope, since=now, until=until, step=step)
+    since = now
+    if before is not None and before.is_open(now) and (_end(before) > _when(until) or not _says_when(failure, now)):
+        # A second failure that was under way: it never shortens what stands, and lengthens it only by the provider's own word.
+        since, until = before.since, before.until
+    window = Window(lane=lane, reason=failure.reason, model=scope, since=since, until=until, step=step)
     others = tuple(w for w in health.windows if (w.lane, w.model) != (lane, scope))
     return replace(health, windows=(*others, window))
 
@@ -104,13 +113,15 @@ def _next_step(before: Window | None, reason: FailureReason, now: datetime, step
 
 
 def _until(failure: Failure, ladder: tuple[timedelta, ...], step: int, now: datetime) -> datetime | None:
-    if (
-        failure.retry_at is not None
-        and failure.retry_at > now
-        and failure.reason in (FailureReason.RATE_LIMIT, FailureReason.BILLING)
-    ):
+    if failure.retry_at is not None and _says_when(failure, now):
         return min(failure.retry_at, now + LONGEST_RESET)
     return now + ladder[step] if ladder else None
+
+
+def _says_when(failure: Failure, now: datetime) -> bool:
+    """Whether the provider has said when to come back, of a limit that has such a time."""
+    timed = failure.reason in (FailureReason.RATE_LIMIT, FailureReason.BILLING)
+    return timed and failure.retry_at is not None and failure.retry_at > now
 
 
 def after_success(health: ProfileHealth, model: str, started: datetime, now: datetime) -> ProfileHealth:
@@ -121,3 +132,83 @@ def after_success(health: ProfileHealth, model: str, started: datetime, now: dat
     """
     kept = tuple(w for w in health.windows if w.model not in ("", model) or w.since > started)
     return replace(health, last_used=max(now, health.last_used) if health.last_used else now, windows=kept)
+
+
+def cleared(health: ProfileHealth, seen: Collection[Window]) -> ProfileHealth:
+    """The health after a person's word that the windows in `seen` are over.
+
+    They are forgotten, and with them the steps that their ladders had reached: the next failure is a first one. Only what was
+    seen goes: a failure that was recorded meanwhile has a window of its own, or has changed one that was seen, and it stays.
+    `last_used` is as it was, for nothing was served.
+    """
+    return replace(health, windows=tuple(window for window in health.windows if window not in seen))
+
+
+_LADDERS = {
+    FailureReason.RATE_LIMIT: _COOLDOWN_STEPS,
+    FailureReason.BILLING: _BILLING_STEPS,
+    FailureReason.AUTH: _AUTH_STEPS,
+    FailureReason.AUTH_PERMANENT: (),
+}
+"""The reasons that are held against a credential."""
+
+
+def from_usage_stats(profile: AuthProfile, stats: Mapping[str, object], now: datetime) -> ProfileHealth:
+    """The health that older versions kept beside a credential (`usageStats`, credentials.md 1.3), times in milliseconds.
+
+    Only a window that still lasts is opened, for no longer than a provider's own reset time is believed, and only for a reason
+    that is held against a credential here. Whatever is no moment or no number says nothing.
+    """
+    used = expiry_moment(stats.get("lastUsed"))
+    windows = (_older_window(lane, profile, stats, now) for lane in Lane)
+    return ProfileHealth(
+        profile=profile.id,
+        fingerprint=profile.fingerprint or "",
+        last_used=None if used is None else min(used, now),
+        windows=tuple(window for window in windows if window is not None),
+    )
+
+
+def _older_window(lane: Lane, profile: AuthProfile, stats: Mapping[str, object], now: datetime) -> Window | None:
+    until = expiry_moment(stats.get(f"{lane.value}Until"))
+    reason = _older_reason(stats.get(f"{lane.value}Reason"), stats)
+    if until is None or until <= now or reason is None:
+        return None
+    failed = expiry_moment(stats.get("lastFailureAt"))
+    model = stats.get("cooldownModel") if (lane, reason) == (Lane.COOLDOWN, FailureReason.RATE_LIMIT) else None
+    count = stats.get("errorCount") if lane is Lane.COOLDOWN else _counts(stats).get(reason.value)
+    return Window(
+        lane=lane,
+        reason=reason,
+        model=_scope(profile.provider, model.strip()) if isinstance(model, str) and model.strip() else "",
+        since=failed if failed is not None and now - LONGEST_RESET <= failed <= now else now,
+        until=min(until, now + LONGEST_RESET),
+        step=max(0, min(_count(count), len(_LADDERS.get(reason, ()))) - 1),
+    )
+
+
+def _older_reason(named: object, stats: Mapping[str, object]) -> FailureReason | None:
+    """The reason of a window; None: it is not held against a credential. The oldest stores name none, only how often each came."""
+    if not isinstance(named, str):
+        counts = {reason: _count(_counts(stats).get(reason.value)) for reason in _LADDERS}
+        most = max(counts, key=lambda reason: counts[reason])
+        return most if counts[most] else FailureReason.UNKNOWN
+    try:
+        reason = FailureReason(named)
+    except ValueError:
+        return FailureReason.UNKNOWN
+    return reason if reason in _LADDERS or reason is FailureReason.UNKNOWN else None
+
+
+def _counts(stats: Mapping[str, object]) -> Mapping[object, object]:
+    counts = stats.get("failureCounts")
+    return counts if isinstance(counts, Mapping) else {}
+
+
+def _count(value: object) -> int:
+    return max(0, value) if isinstance(value, int) and not isinstance(value, bool) else 0
+
+
+def _scope(provider: str, model: str) -> str:
+    """Older stores name the model as its provider does; windows name `provider/model`."""
+    return model if model.startswith(f"{provider}/") else f"{provider}/{model}"

@@ -3,14 +3,14 @@
 import asyncio
 import logging
 import random
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from core.auth.health import ProfileHealth, after_failure, after_success
-from core.auth.ports import HealthStore
+from core.auth.health import after_failure, after_success
+from core.auth.ports import HealthChange, HealthStore
 from core.auth.profiles import AuthProfile
 from core.chat.completion import Completed, CompletionRequest, Endpoint, TextDelta, Timeouts
 from core.chat.ports import ProviderClient
@@ -73,6 +73,9 @@ class Attempts:
         self.shown = ""
         """Text that the user has seen. Once there is some, no other credential is tried."""
         self.stopped = False
+        self.success: HealthChange | None = None
+        """What the answer says of its credential: for the record of the turn, so that both are one write. A failure is stored at
+        once, because other turns must see it."""
 
     async def run(
         self, candidate: Candidate, messages: tuple[Message, ...]
@@ -86,7 +89,7 @@ class Attempts:
                         if isinstance(piece, TextDelta):
                             self.shown += piece.text
                         else:
-                            await self._succeeded(candidate, started)
+                            self._succeeded(candidate, started)
                         yield piece
                 return
             except _Stopped:
@@ -147,11 +150,11 @@ class Attempts:
             if close is not None:
                 await close()
 
-    async def _succeeded(self, candidate: Candidate, started: datetime) -> None:
-        now = self._clock.now()
-        self.made.append(Attempt(candidate.model, candidate.profile, None))
-        await self._remember(
-            candidate.profile, lambda health: after_success(health, str(candidate.model), started, now)
+    def _succeeded(self, candidate: Candidate, started: datetime) -> None:
+        now, profile, model = self._clock.now(), candidate.profile, str(candidate.model)
+        self.made.append(Attempt(candidate.model, profile, None))
+        self.success = HealthChange(
+            profile.id, profile.fingerprint or "", lambda health: after_success(health, model, started, now)
         )
 
     async def _failed(self, candidate: Candidate, failure: Failure) -> None:
@@ -161,16 +164,19 @@ class Attempts:
             # Keys from the environment go on to the next one only for a rate limit; anything else stays visible at once
             # on the very next message too, so it is not held against the key.
             return
-        await self._remember(
-            candidate.profile, lambda health: after_failure(health, failure, str(candidate.model), now)
+        profile, model = candidate.profile, str(candidate.model)
+        await self.remember(
+            HealthChange(
+                profile.id, profile.fingerprint or "", lambda health: after_failure(health, failure, model, now)
+            )
         )
 
-    async def _remember(self, profile: AuthProfile, change: Callable[[ProfileHealth], ProfileHealth]) -> None:
-        """Write the health. A database that cannot be written is no reason to keep an answer back."""
+    async def remember(self, change: HealthChange) -> None:
+        """Write the health at once. A database that cannot be written is no reason to keep an answer back."""
         try:
-            await self._health.update_health(profile.id, profile.fingerprint or "", change)
+            await self._health.update_health(change.profile, change.fingerprint, change.change)
         except StorageError as error:
-            log.error("the health of %s could not be stored: %s", profile.id, error)
+            log.error("the health of %s could not be stored: %s", change.profile, error)
 
 
 def spent(failure: Failure, profile: AuthProfile) -> str:
@@ -180,7 +186,13 @@ def spent(failure: Failure, profile: AuthProfile) -> str:
             return "credential"
         case FailureReason.BILLING | FailureReason.AUTH | FailureReason.AUTH_PERMANENT:
             return "turn" if profile.from_environment else "credential"
-        case FailureReason.OVERLOADED | FailureReason.TIMEOUT | FailureReason.NETWORK | FailureReason.MODEL_NOT_FOUND:
+        case (
+            FailureReason.OVERLOADED
+            | FailureReason.TIMEOUT
+            | FailureReason.NETWORK
+            | FailureReason.MODEL_NOT_FOUND
+            | FailureReason.UNKNOWN
+        ):
             return "model"
         case _:
             return "turn"

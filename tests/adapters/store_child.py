@@ -8,7 +8,7 @@ import os
 import resource
 import signal
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +27,7 @@ def put_many(writer: ProfileWriter, name: str) -> None:
         writer.put(f"{name}:{n}", {"type": "api_key", "provider": name, "key": f"sk-{name}-{n}"})
 
 
-def die_at(step: int) -> None:
+def die_at(step: int, calls: Sequence[str] = CALLS) -> None:
     """Be killed before system call number `step`, counted from now; a write that is reached has half of its bytes written."""
     done = 0
 
@@ -43,7 +43,7 @@ def die_at(step: int) -> None:
 
         return counted
 
-    for name in CALLS:
+    for name in calls:
         setattr(os, name, deadly(name, getattr(os, name)))
 
 

@@ -9,8 +9,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from adapters.secret_sources.env import EnvSource
 from adapters.storage.profile_file import AuthProfileFiles
 from core.auth.profiles import CredentialKind, ProfileSet
+from core.auth.refs import resolve_ref
 from core.auth.secret import Secret, SecretRef
 
 CANARY = "sk-canary-0123456789abcdef"
@@ -99,6 +101,30 @@ OTHER = {"source": "file", "provider": "vault", "id": "/acme/key"}
 def test_references_stay_unresolved(state_dir: Path, entry: dict[str, Any], ref: SecretRef):
     profile = one(state_dir, {"type": "api_key", "provider": "acme", **entry})
     assert (profile.ref, profile.secret) == (ref, None)
+
+
+@pytest.mark.parametrize(
+    "entry",
+    [
+        pytest.param({"type": "api_key", "keyRef": REF}, id="C26 keyRef"),
+        pytest.param({"type": "api_key", "key": "${ACME_KEY}"}, id="C26 a variable as the key"),
+        pytest.param({"type": "token", "token": "${ACME_KEY}"}, id="C28 a variable as the token"),
+        pytest.param({"type": "token", "tokenRef": REF}, id="C28 tokenRef"),
+    ],
+)
+def test_the_reference_of_an_entry_gives_its_variable(state_dir: Path, entry: dict[str, Any]):
+    ref = one(state_dir, {"provider": "acme", **entry}).ref
+    assert ref is not None
+    assert resolve_ref(ref, {"env": EnvSource({"ACME_KEY": "sk-1"})}) == Secret("sk-1")
+
+
+def test_an_oauth_entry_with_a_reference_is_told_field_by_field(state_dir: Path):
+    entry = {"type": "oauth", "provider": "a", "access": REF, "tokenRef": "${A}", "refresh": "r"}
+    write(state_dir, {"profiles": {"a": entry, "b": key()}})
+    write(state_dir, {"profiles": {"c": {**entry, "access": "a"}}}, agent="writer")
+    found = load(state_dir, "writer")
+    assert found.oauth_references == (("c", "tokenRef"), ("a", "access"), ("a", "tokenRef"))
+    assert list(found.profiles) == ["b"]
 
 
 @pytest.mark.parametrize(

@@ -111,6 +111,13 @@ class TestDocument:
         assert gone not in written
         assert "plain" not in path.read_text()
 
+    def test_a_field_that_means_nothing_for_its_type_never_gets_a_meaning(self, state_dir: Path) -> None:
+        oauth = {"type": "oauth", "provider": "acme", "access": "acc", "apiKey": "${ACME_KEY}"}
+        path = keep(state_dir, {"version": 1, "profiles": {"acme:login": oauth}})
+        writer_of(state_dir).put("acme:new", ENTRY)
+        assert json.loads(path.read_text())["profiles"]["acme:login"] == oauth
+        assert AuthProfileFiles(state_dir).load().profiles["acme:login"].secret == Secret("acc")
+
     def test_beside_a_broken_reference_the_text_stays_for_it_may_be_all_there_is(self, state_dir: Path) -> None:
         path = keep(
             state_dir, {"profiles": {"a": {"type": "api_key", "provider": "a", "key": "k", "keyRef": {"x": 1}}}}
@@ -157,6 +164,15 @@ class TestRefusals:
         assert str(path) in str(raised.value)
         assert NEW not in str(raised.value)
         assert path.read_bytes() == content.encode("latin-1")
+
+    def test_one_that_is_nested_without_end_is_refused(self, state_dir: Path) -> None:
+        path = keep(state_dir)
+        nested: Any = 1
+        for _ in range(150):
+            nested = [nested]
+        path.write_text(json.dumps({"profiles": {}, "x": nested}))
+        with pytest.raises(StoreError, match=r"nested too deeply\. Nothing was changed"):
+            writer_of(state_dir).put("acme:new", ENTRY)
 
     def test_a_link_is_refused(self, state_dir: Path, tmp_path: Path) -> None:
         path = keep(state_dir)

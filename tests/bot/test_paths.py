@@ -38,6 +38,19 @@ def test_the_environment_says_where(environ: dict[str, str], state: str, config:
     assert (paths.state, paths.config) == (Path(state), Path(config))
 
 
+@pytest.mark.parametrize(
+    ("named", "folder"),
+    [
+        pytest.param("", None, id="C41: not named"),
+        pytest.param(" ", None, id="blank"),
+        pytest.param("/else/where", Path("/else/where"), id="named"),
+        pytest.param("~/logins", Path("/h/logins"), id="of the home"),
+    ],
+)
+def test_the_older_logins_may_lie_elsewhere(named: str, folder: Path | None):
+    assert Paths.of({"HOME": "/h", "REMOTECLAW_OAUTH_DIR": named}).oauth == folder
+
+
 def test_a_relative_directory_does_not_move_with_the_process(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.chdir(tmp_path)
     paths = Paths.of({"REMOTECLAW_STATE_DIR": "s"})

@@ -11,7 +11,7 @@ from core.auth.secret import Secret, SecretRef
 NOW_MS = 1_700_000_000_000
 NOW = datetime.fromtimestamp(NOW_MS / 1000, UTC)
 REF = SecretRef("env", "default", "ANTHROPIC_API_KEY")
-KEY, TOKEN = CredentialKind.API_KEY, CredentialKind.TOKEN
+KEY, TOKEN, OAUTH = CredentialKind.API_KEY, CredentialKind.TOKEN, CredentialKind.OAUTH
 
 
 def profile(kind: CredentialKind = TOKEN, **changes: object) -> AuthProfile:
@@ -22,9 +22,9 @@ def profile(kind: CredentialKind = TOKEN, **changes: object) -> AuthProfile:
 
 CASES = [
     pytest.param(profile(expires=None), Eligibility.OK, id="C1 no expiry"),
-    pytest.param(profile(expires=0), Eligibility.INVALID_EXPIRES, id="C2"),
+    pytest.param(profile(expires=0), Eligibility.INVALID_EXPIRES, id="C2, C25"),
     pytest.param(profile(expires=-1), Eligibility.INVALID_EXPIRES, id="negative"),
-    pytest.param(profile(expires=float("nan")), Eligibility.INVALID_EXPIRES, id="C4"),
+    pytest.param(profile(expires=float("nan")), Eligibility.INVALID_EXPIRES, id="C4, C25 not a number"),
     pytest.param(profile(expires=float("inf")), Eligibility.INVALID_EXPIRES, id="C5"),
     pytest.param(profile(expires="soon"), Eligibility.INVALID_EXPIRES, id="text"),
     pytest.param(profile(expires=True), Eligibility.INVALID_EXPIRES, id="boolean"),
@@ -38,12 +38,13 @@ CASES = [
     pytest.param(profile(TOKEN, ref=REF, expires=0), Eligibility.INVALID_EXPIRES, id="C13 a reference does not rescue"),
     pytest.param(profile(TOKEN, secret=Secret("   ")), Eligibility.MISSING_CREDENTIAL, id="C14 blank"),
     pytest.param(profile(KEY, secret=None), Eligibility.MISSING_CREDENTIAL, id="no key"),
+    pytest.param(profile(OAUTH, secret=None), Eligibility.MISSING_CREDENTIAL, id="C17 a login without any token"),
     pytest.param(profile(KEY, secret=None, ref=REF, ref_error="not set"), Eligibility.UNRESOLVED_REF, id="unresolved"),
     pytest.param(profile(KEY, expires=0), Eligibility.OK, id="a key does not expire"),
     pytest.param(profile(TOKEN, config_mode="api_key"), Eligibility.MODE_MISMATCH, id="C19"),
     pytest.param(profile(KEY, config_provider="q"), Eligibility.PROVIDER_MISMATCH, id="C20"),
     pytest.param(profile(TOKEN, config_mode="oauth"), Eligibility.OK, id="C22"),
-    pytest.param(profile(CredentialKind.OAUTH, config_mode="token"), Eligibility.MODE_MISMATCH, id="C23"),
+    pytest.param(profile(OAUTH, config_mode="token"), Eligibility.MODE_MISMATCH, id="C23"),
     pytest.param(profile(KEY, provider="q"), Eligibility.PROVIDER_MISMATCH, id="another provider"),
     pytest.param(None, Eligibility.PROFILE_MISSING, id="none"),
 ]

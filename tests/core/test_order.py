@@ -1,13 +1,14 @@
-"""The order of credentials: credentials.md 4.1 and vectors C46-C64, as data."""
+"""The order of credentials: credentials.md 4.1 and vectors C46-C68, as data."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from core.auth.eligibility import Eligibility
-from core.auth.health import Lane, Window
-from core.auth.order import explicit_order, order_fingerprint, place
-from core.auth.profiles import AuthProfile, CredentialKind
+from core.auth.health import Lane, Window, from_usage_stats
+from core.auth.order import explicit_order, line, order_fingerprint
+from core.auth.profiles import AuthProfile, CredentialKind, ProfileSet
 from core.auth.secret import Secret, SecretRef
 from core.errors import FailureReason
 
@@ -33,15 +34,18 @@ def ids(
     out: dict[str, Window] | None = None,
     used: dict[str, int] | None = None,
 ) -> list[str]:
-    placed = place(
+    found = line(
         provider,
-        {p.id: p for p in profiles},
+        ProfileSet(profiles={p.id: p for p in profiles}),
         explicit,
         configured,
         lambda profile: (out or {}).get(profile.id),
         lambda p: NOW + timedelta(seconds=(used or {})[p.id]) if p.id in (used or {}) else None,
         NOW,
     )
+    placed = found.placed()
+    assert [found.find(p.id) for p in placed] == [replace(p, position=None) for p in placed]
+    assert [p.id for p in found.usable()] == [p.id for p in placed if p.usable]
     ordered = [p for p in placed if p.position is not None]
     assert [p.position for p in ordered] == list(range(1, len(ordered) + 1))
     assert {p.id for p in profiles if p.provider == provider} <= {p.id for p in placed}, "every profile is shown"
@@ -120,6 +124,27 @@ def test_c64_a_plan_is_served_by_its_vendors_credentials() -> None:
     assert ids(make("volcengine:default", provider="volcengine"), provider="volcengine-plan") == ["volcengine:default"]
 
 
+@pytest.mark.parametrize(
+    ("seconds", "order", "usable"),
+    [
+        pytest.param(-1, ["p:was out", "p:other"], True, id="C65, C68 over: as if it had never been, at any provider"),
+        pytest.param(60, ["p:other", "p:was out"], False, id="C67 still cooling"),
+    ],
+)
+def test_a_window_of_older_bookkeeping_counts_while_it_lasts(seconds: int, order: list[str], usable: bool) -> None:
+    until = int((NOW + timedelta(seconds=seconds)).timestamp() * 1000)
+    stats = {"p:was out": {"cooldownUntil": until, "errorCount": 4, "cooldownReason": "rate_limit"}}
+    profiles = {name: make(name) for name in ("p:was out", "p:other")}
+
+    def block(profile: AuthProfile) -> Window | None:
+        return from_usage_stats(profile, stats.get(profile.id, {}), NOW).block("p/m", NOW)
+
+    for provider, known in (("p", profiles), ("q", {n: make(n, provider="q") for n in profiles})):
+        placed = line(provider, ProfileSet(profiles=known), None, (), block, lambda _: None, NOW).placed()
+        assert [p.id for p in placed] == order
+        assert next(p.usable for p in placed if p.id == "p:was out") is usable
+
+
 def test_environment_keys_serve_only_where_there_is_no_profile() -> None:
     env = make("env:P_API_KEY", ENV)
     assert ids(env) == ["env:P_API_KEY"]
@@ -140,7 +165,8 @@ def test_an_empty_explicit_order_means_no_profile() -> None:
 
 
 def test_what_is_left_out_says_why() -> None:
-    placed = place("p", {"p:x": make("p:x")}, ("p:gone",), (), lambda p: None, lambda p: None, NOW)
+    known = ProfileSet(profiles={"p:x": make("p:x")})
+    placed = line("p", known, ("p:gone",), (), lambda p: None, lambda p: None, NOW).placed()
     assert [(p.id, p.eligibility) for p in placed] == [
         ("p:gone", Eligibility.PROFILE_MISSING),
         ("p:x", Eligibility.EXCLUDED_BY_AUTH_ORDER),
