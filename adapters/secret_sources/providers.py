@@ -16,7 +16,8 @@ class SecretProviders:
     """A KeepingSource for references of every kind.
 
     `defaults` says, by source, which provider the name `default` stands for. A provider of variables is there under that
-    name without being configured. What was answered, a refusal too, is kept until `forget`. May be used by several threads.
+    name without being configured. What was answered, a refusal too, is kept: values that have changed are found by
+    making another one. May be used by several threads.
     """
 
     def __init__(
@@ -31,7 +32,6 @@ class SecretProviders:
         self._limits = limits
         self._environ = environ
         self._kept: dict[SecretRef, _Outcome] = {}
-        self._generation = 0
         self._guard = threading.Lock()
         self._asking: dict[str, threading.Lock] = {}
 
@@ -39,7 +39,7 @@ class SecretProviders:
         """The secret, asked for unless it is known. Blocks for as long as the provider may take. Raises UnresolvedRef."""
         found = self._kept.get(ref)
         if found is None:
-            found = self._ask(ref.source, ref.provider, (ref,))[ref]
+            found = self._ask(ref.source, self._alias(ref), (ref,))[ref]
         if isinstance(found, UnresolvedRef):
             # A new one each time: raising the kept one would let its traceback grow for ever.
             raise UnresolvedRef(found.message, found.hint)
@@ -50,15 +50,15 @@ class SecretProviders:
         groups: dict[tuple[str, str], list[SecretRef]] = {}
         for ref in dict.fromkeys(refs):
             if ref not in self._kept:
-                groups.setdefault((ref.source, ref.provider), []).append(ref)
+                groups.setdefault((ref.source, self._alias(ref)), []).append(ref)
         if len(groups) < 2:
-            for (source, provider), group in groups.items():
-                self._ask(source, provider, group)
+            for (source, alias), group in groups.items():
+                self._ask(source, alias, group)
             return
         from concurrent.futures import ThreadPoolExecutor
 
         with ThreadPoolExecutor(self._limits.max_provider_concurrency, "secrets") as pool:
-            waiting = [pool.submit(self._ask, source, name, group) for (source, name), group in groups.items()]
+            waiting = [pool.submit(self._ask, source, alias, group) for (source, alias), group in groups.items()]
             for one in waiting:
                 one.result()
 
@@ -66,35 +66,29 @@ class SecretProviders:
         """Whether `read` answers at once."""
         return ref in self._kept
 
-    def forget(self) -> None:
-        """Forget every answer, also those that are on their way."""
-        with self._guard:
-            self._generation += 1
-            self._kept = {}
+    def _alias(self, ref: SecretRef) -> str:
+        """Which provider a reference means: `default` stands for the one that the config names for its source."""
+        return self._defaults.get(ref.source, ref.provider) if ref.provider == DEFAULT_PROVIDER else ref.provider
 
-    def _ask(self, source: str, provider: str, refs: Sequence[SecretRef]) -> Mapping[SecretRef, _Outcome]:
+    def _ask(self, source: str, alias: str, refs: Sequence[SecretRef]) -> Mapping[SecretRef, _Outcome]:
         """The outcome of references of one provider, which is asked by one thread at a time."""
         with self._guard:
-            turn = self._asking.setdefault(provider, threading.Lock())
+            turn = self._asking.setdefault(alias, threading.Lock())
         with turn:
-            with self._guard:
-                generation, kept = self._generation, self._kept
-            wanted = [ref for ref in refs if ref not in kept]
-            fresh = self._outcomes(source, provider, wanted) if wanted else {}
-            with self._guard:
-                if generation == self._generation:
-                    self._kept.update(fresh)
-            return {ref: fresh[ref] if ref in fresh else kept[ref] for ref in refs}
+            wanted = [ref for ref in refs if ref not in self._kept]
+            if wanted:
+                self._kept.update(self._outcomes(source, alias, wanted))
+            return {ref: self._kept[ref] for ref in refs}
 
-    def _outcomes(self, source: str, provider: str, refs: Sequence[SecretRef]) -> dict[SecretRef, _Outcome]:
+    def _outcomes(self, source: str, alias: str, refs: Sequence[SecretRef]) -> dict[SecretRef, _Outcome]:
         try:
-            found = self._fetch(source, provider, [ref.id for ref in refs])
+            # One id may be asked for by two names of its provider.
+            found = self._fetch(source, alias, list(dict.fromkeys(ref.id for ref in refs)))
         except UnresolvedRef as reason:
             return dict.fromkeys(refs, reason)
         return {ref: _outcome(ref, found[ref.id]) for ref in refs}
 
-    def _fetch(self, source: str, provider: str, ids: Sequence[str]) -> Answers:
-        alias = self._defaults.get(source, provider) if provider == DEFAULT_PROVIDER else provider
+    def _fetch(self, source: str, alias: str, ids: Sequence[str]) -> Answers:
         known = self._provider(source, alias)
         most = self._limits.max_refs_per_provider
         if len(ids) > most:

@@ -6,11 +6,14 @@ variable is not looked at again.
 
 import re
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 
 from bot.config.problems import Location, Problem, dotted
 
 _VARIABLE = re.compile(r"\$?\$\{([A-Z_][A-Z0-9_]*)\}")
 _DEEPEST = 64
+_LONGEST = 256 * 1024
+"""Characters that variables may add to one string: texts that ask for each other could grow without end."""
 
 
 class _Missing(Exception):
@@ -19,6 +22,10 @@ class _Missing(Exception):
     def __init__(self, names: list[str]) -> None:
         super().__init__(names)
         self.names = names
+
+
+class _TooLong(Exception):
+    """A string that its variables make too long."""
 
 
 class Substitution:
@@ -47,11 +54,14 @@ class Substitution:
         if not isinstance(value, str):
             return value
         try:
-            return _fill(value, self._environ)
+            return _fill(value, lambda name: self._environ.get(name, ""))
         except _Missing as missing:
             if not self._ignores(location):
                 names = " and ".join(dict.fromkeys(missing.names))
                 self._failed(location, f"the environment variable {names} is missing or empty")
+            return None
+        except _TooLong:
+            self._failed(location, f"its variables make it longer than {_LONGEST} characters")
             return None
 
     def _failed(self, location: Location, message: str) -> None:
@@ -64,15 +74,38 @@ def variables(text: str) -> set[str]:
     return {found[1] for found in _VARIABLE.finditer(text) if not found[0].startswith("$$")}
 
 
-def _fill(text: str, environ: Mapping[str, str]) -> str:
+def fill_each(texts: Mapping[str, str], environ: Mapping[str, str]) -> dict[str, str]:
+    """Texts that may ask for each other by name, filled; what `environ` sets comes first. Without those that ask for something
+    missing, or in the end for themselves."""
+    filled: dict[str, str] = {}
+
+    def own(name: str, depth: int) -> str:
+        def look(asked: str) -> str:
+            return environ.get(asked, "") or (own(asked, depth + 1) if asked in texts else "")
+
+        if name not in filled:
+            filled[name] = ""  # what comes back to itself finds nothing
+            with suppress(_Missing, _TooLong):
+                filled[name] = _fill(texts[name], look) if depth < _DEEPEST else ""
+        return filled[name]
+
+    return {name: value for name in texts if (value := own(name, 0))}
+
+
+def _fill(text: str, look: Callable[[str], str]) -> str:
     missing: list[str] = []
+    length = 0
 
     def value(found: re.Match[str]) -> str:
+        nonlocal length
         if found[0].startswith("$$"):
             return found[0][1:]
-        text = environ.get(found[1], "")
+        text = look(found[1])
         if not text.strip():
             missing.append(found[1])
+        length += len(text)
+        if length > _LONGEST:
+            raise _TooLong
         return text
 
     filled = _VARIABLE.sub(value, text)

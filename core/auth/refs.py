@@ -48,10 +48,6 @@ class KeepingSource(SecretSource, Protocol):
         """Whether `read` answers at once, with a secret or with the reason why there is none."""
         ...
 
-    def forget(self) -> None:
-        """Ask anew from now on: the values behind the references may have changed."""
-        ...
-
 
 def read_ref(value: object) -> SecretRef:
     """A reference out of untrusted JSON or TOML. Raises ValueError, naming the part that is wrong and not its content."""

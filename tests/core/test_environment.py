@@ -4,6 +4,7 @@ import pytest
 
 from core.auth.environment import base_name, environment_keys
 from core.auth.profiles import CredentialKind
+from core.auth.variables import Origin
 
 
 def keys(environ: dict[str, str], provider: str = "acme", *declared: str) -> list[tuple[str, str]]:
@@ -55,6 +56,16 @@ def test_the_live_key_is_the_only_one_if_it_is_set():
     assert keys(environ)[0] == ("env:ACME_API_KEY", "single")
 
 
+def test_anthropics_list_may_have_the_older_name_too():
+    environ = {"REMOTECLAW_LIVE_ANTHROPIC_KEYS": "c,d", "ANTHROPIC_API_KEYS": "a,b,c", "ANTHROPIC_API_KEY": "e"}
+    assert [value for _, value in keys(environ, "anthropic")] == ["a", "b", "c", "d", "e"]
+    assert keys({"REMOTECLAW_LIVE_ACME_KEYS": "c,d"}) == []
+
+
+def test_c217_without_a_key_there_is_no_candidate():
+    assert keys({"OTHER_API_KEY": "x"}) == []
+
+
 def test_google_also_has_a_key_under_its_own_name():
     environ = {"GOOGLE_API_KEY": "g", "GEMINI_API_KEY": "m", "GEMINI_API_KEYS": "l"}
     assert [name for name, _ in keys(environ, "google", "GEMINI_API_KEY", "GOOGLE_API_KEY")] == [
@@ -94,6 +105,17 @@ def test_two_providers_that_read_one_variable_have_profiles_of_different_ids():
         ("env:GEMINI_API_KEY", "google"),
         ("env:GEMINI_API_KEY:google-vertex", "google-vertex"),
     ]
+
+
+@pytest.mark.parametrize("origin", Origin)
+def test_the_source_says_where_a_variable_came_from(origin: Origin):
+    (found,) = environment_keys({"acme": ()}, {"ACME_API_KEYS": "k"}, {"ACME_API_KEYS": origin})
+    assert found.source == f"{origin}: ACME_API_KEYS"
+
+
+def test_a_variable_of_the_process_needs_no_origin():
+    (found,) = environment_keys({"acme": ()}, {"ACME_API_KEY": "k"})
+    assert found.source == "env: ACME_API_KEY"
 
 
 def test_no_key_is_shown():

@@ -20,17 +20,6 @@ def table(source: str, name: object, provider: object = "default") -> dict[str, 
         pytest.param("${ACME_KEY}", SecretRef("env", "default", "ACME_KEY"), id="variable"),
         pytest.param(table("file", "value"), SecretRef("file", "default", "value"), id="whole file"),
         pytest.param(table("file", "/a~1b/c~0d", "vault"), SecretRef("file", "vault", "/a~1b/c~0d"), id="pointer"),
-        *(
-            pytest.param(table("exec", name), SecretRef("exec", "default", name), id=name[:20])
-            for name in (
-                "vault/openai/api-key",
-                "vault:secret/mykey",
-                "a..b/c",
-                "a/.../b",
-                "a/.well-known/key",
-                "a/" + 254 * "b",
-            )
-        ),
     ],
 )
 def test_a_valid_reference_is_read(value: object, ref: SecretRef):
@@ -55,16 +44,96 @@ def test_a_valid_reference_is_read(value: object, ref: SecretRef):
         pytest.param(table("env", 5), id="number"),
         pytest.param(table("file", "relative/path"), id="relative pointer"),
         pytest.param(table("file", "/bad~2"), id="bad escape"),
-        *(
-            pytest.param(table("exec", name), id=f"exec {name[:12]!r}")
-            for name in ("", " ", "a/../b", "a/./b", "../b", "./b", "a/..", "a/.", "/absolute/path", "bad id", "a\\b")
-        ),
-        pytest.param(table("exec", "a" + 256 * "b"), id="exec too long"),
     ],
 )
 def test_anything_else_is_refused(value: object):
     with pytest.raises(ValueError, match=r"reference"):
         read_ref(value)
+
+
+@pytest.mark.parametrize(
+    ("name", "is_valid"),
+    [
+        *(
+            pytest.param(name, True, id=f"C172 {name[:20]}")
+            for name in (
+                "vault/openai/api-key",
+                "vault:secret/mykey",
+                "providers/openai/apiKey",
+                "a..b/c",
+                "a/.../b",
+                "a/.well-known/key",
+                "a/" + 254 * "b",
+            )
+        ),
+        *(
+            pytest.param(name, False, id=f"C173 {name[:20]!r}")
+            for name in (
+                *("", " ", "a/../b", "a/./b", "../b", "./b", "a/..", "a/.", "/absolute/path", "bad id", "a\\b"),
+                "a" + 256 * "b",
+            )
+        ),
+        pytest.param("a//b", True, id="empty segment"),
+        pytest.param("a/b/", True, id="slash at the end"),
+        pytest.param("a\n", False, id="line feed at the end"),
+        pytest.param("\u0661", False, id="a digit of another script"),
+        pytest.param("\u00e9a", False, id="a letter of another script"),
+    ],
+)
+def test_the_id_of_a_command_has_a_form(name: str, is_valid: bool):
+    if is_valid:
+        assert read_ref(table("exec", name)) == SecretRef("exec", "default", name)
+    else:
+        with pytest.raises(ValueError, match=r"the id of an exec reference"):
+            read_ref(table("exec", name))
+
+
+@pytest.mark.parametrize(
+    ("provider", "is_valid"),
+    [
+        ("a", True),
+        ("vault-2_x", True),
+        ("a" * 64, True),
+        ("a" * 65, False),
+        ("2a", False),
+        ("_a", False),
+        ("-a", False),
+        ("A", False),
+        ("a.b", False),
+        ("a\n", False),
+        ("", False),
+    ],
+)
+def test_the_alias_of_a_provider_has_a_form(provider: str, is_valid: bool):
+    if is_valid:
+        assert read_ref(table("env", "A", provider)).provider == provider
+    else:
+        with pytest.raises(ValueError, match="the provider of a secret reference"):
+            read_ref(table("env", "A", provider))
+
+
+@pytest.mark.parametrize(
+    ("name", "is_valid"),
+    [
+        ("value", True),
+        ("/", True),
+        ("//", True),
+        ("/a/0", True),
+        ("/~0~1", True),
+        ("", False),
+        ("values", False),
+        ("a/b", False),
+        ("/~", False),
+        ("/a~", False),
+        ("/~2", False),
+    ],
+)
+def test_the_id_of_a_file_is_the_whole_or_a_pointer(name: str, is_valid: bool):
+    if is_valid:
+        assert read_ref(table("file", name)).id == name
+    else:
+        with pytest.raises(ValueError, match="the id of a file reference"):
+            read_ref(table("file", name))
 
 
 class Source:
@@ -101,9 +170,6 @@ class Keeping(Source):
 
     def holds(self, ref: SecretRef) -> bool:
         return any(ref.id in ids for ids in self.asked)
-
-    def forget(self) -> None:
-        self.asked.clear()
 
 
 def test_all_references_of_a_source_that_keeps_its_answers_are_prepared_together_and_once():
