@@ -11,11 +11,13 @@ from typing import Any
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BuiltinModel:
-    """A well-known model. `context_window` is in tokens; None where the vendor's figure is not known here."""
+    """A well-known model. `context_window` is in tokens; None where the vendor's figure is not known here. `inputs` are the kinds
+    of content that it takes; empty where that is not known here."""
 
     id: str
     alias: str | None = None
     context_window: int | None = None
+    inputs: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,5 +40,7 @@ def builtin_providers() -> Mapping[str, BuiltinProvider]:
 
 
 def _provider(name: str, entry: dict[str, Any]) -> BuiltinProvider:
-    models = tuple(BuiltinModel(**model) for model in entry.get("models", ()))
+    models = tuple(
+        BuiltinModel(**{**model, "inputs": tuple(model.get("inputs", ()))}) for model in entry.get("models", ())
+    )
     return BuiltinProvider(**{**entry, "id": name, "env": tuple(entry["env"]), "models": models})

@@ -8,14 +8,18 @@ to a carefully chosen account.
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from core.auth.provider_names import provider_id
 from core.errors import Suggestion, UserError, shown
-from core.models import match
 from core.models.catalog import Catalog
 from core.models.policy import allows
 from core.models.ref import ModelRef
-from core.models.selector import Selector, find_directive
+
+if TYPE_CHECKING:
+    from core.models.selector import Selector
+
+# What is typed and what is near to it is read where somebody has typed something: the config is read without.
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +43,7 @@ class Lookup:
     allow: tuple[str, ...] = ()
     allow_path: str = "model_policy.allow"
 
-    def find(self, selector: Selector) -> Found:
+    def find(self, selector: "Selector") -> Found:
         """The model, or UserError: model_unknown, model_ambiguous, model_not_allowed."""
         found = self.exact(selector.model) or self._near(selector)
         if not self.allowed(found.ref):
@@ -88,7 +92,9 @@ class Lookup:
             return Found(ModelRef(provider.id, right), listed=False)
         return None
 
-    def _near(self, selector: Selector) -> Found:
+    def _near(self, selector: "Selector") -> Found:
+        from core.models import match
+
         text = selector.model
         left, slash, right = text.partition("/")
         provider = provider_id(left) if slash and provider_id(left) in self.catalog.providers else None
@@ -139,6 +145,8 @@ class Lookup:
 
 def quote(model: str, profile: str | None = None) -> str:
     """A model, or `model@profile`, as it can be typed: in quotes, if the grammar would read it otherwise."""
+    from core.models.selector import Selector, find_directive
+
     plain = model if profile is None else f"{model}@{profile}"
     directive = find_directive(f"/model {plain}")
     if directive and (directive.argument, directive.tail, directive.selector) == (plain, "", Selector(model, profile)):
@@ -148,6 +156,8 @@ def quote(model: str, profile: str | None = None) -> str:
 
 def quote_part(profile: str) -> str:
     """A profile as it can be typed after a lone `@`."""
+    from core.models.selector import find_directive
+
     directive = find_directive(f"/model @{profile}")
     plain = directive is not None and (directive.argument, directive.tail) == (f"@{profile}", "")
     return profile if plain else json.dumps(profile, ensure_ascii=False)
