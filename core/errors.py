@@ -107,6 +107,8 @@ class Failure:
     retry_at: datetime | None = None
     detail: str = ""
     """The provider's sentence, redacted and shortened; may be empty."""
+    whole_profile: bool = False
+    """Of a rate limit: the provider says that it is not about one model but about all that the credential may use."""
 
 
 class ProviderError(BotError):

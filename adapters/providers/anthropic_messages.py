@@ -10,10 +10,12 @@ import httpx
 
 from adapters.providers import json_fields
 from adapters.providers.endpoint import call_url
-from adapters.providers.wire import Transcript, broken, checked, encoded, event_object
+from adapters.providers.error_body import broken
+from adapters.providers.transcript import Transcript
+from adapters.providers.wire import StreamReader, alternating, checked, encoded
 from core.auth.profiles import CredentialKind
 from core.chat.completion import Completed, CompletionRequest, Usage
-from core.sessions.history import Image, Message
+from core.sessions.history import Message
 
 VERSION = "2023-06-01"
 DEFAULT_MAX_TOKENS = 8192
@@ -25,8 +27,8 @@ _BEARERS = (CredentialKind.TOKEN, CredentialKind.OAUTH, CredentialKind.CLI)
 class AnthropicMessages:
     """The wire format; see `wire.WireFormat`."""
 
-    def url(self, base_url: str) -> httpx.URL:
-        return call_url(base_url, "/v1/messages", not_doubled="/v1")
+    def url(self, request: CompletionRequest) -> httpx.URL:
+        return call_url(request.endpoint.base_url, "/v1/messages", not_doubled="/v1")
 
     def headers(self) -> dict[str, str]:
         return {"anthropic-version": VERSION}
@@ -41,87 +43,58 @@ class AnthropicMessages:
         return {
             "model": request.model,
             "max_tokens": request.max_tokens or DEFAULT_MAX_TOKENS,
-            "messages": _alternating(request.messages),
+            "messages": [{"role": m.role.value, "content": _content(m)} for m in alternating(request.messages)],
             "stream": request.stream,
         }
 
     def read_answer(self, payload: object) -> Completed:
-        answer = checked(json_fields.mapping(payload))
+        answer = checked(payload)
         if not isinstance(answer.get("content"), list):
             raise broken("The answer holds no content.")
         transcript = Transcript()
         transcript.add(json_fields.prose(answer["content"]))
         transcript.usage = _usage(json_fields.mapping(answer.get("usage")), Usage())
-        transcript.stop_reason = json_fields.text(answer.get("stop_reason")) or "end_turn"
+        transcript.stop(json_fields.text(answer.get("stop_reason")))
+        transcript.close()
         return transcript.completed()
 
     def stream_reader(self) -> "EventReader":
         return EventReader()
 
 
-class EventReader:
-    """Reads typed events from message_start to message_stop; see `wire.StreamReader`."""
+class EventReader(StreamReader):
+    """Reads typed events from message_start to message_stop. Of the blocks only those of text are the answer."""
 
-    def __init__(self) -> None:
-        self._transcript = Transcript()
-        self.is_closed = False
-
-    @property
-    def has_finished(self) -> bool:
-        return bool(self._transcript.stop_reason)
-
-    def feed(self, event: str, data: str) -> str:
-        if not data.strip():
-            return ""
-        payload = event_object(event, data)
-        said = ""
+    def read(self, payload: dict[str, object]) -> str:
         match payload.get("type"):
             case "message_start":
                 self._count(json_fields.mapping(payload.get("message")).get("usage"))
             case "content_block_start":
                 block = json_fields.mapping(payload.get("content_block"))
-                said = json_fields.prose([block]) if block.get("type") == "text" else ""
+                return json_fields.prose([block]) if block.get("type") == "text" else ""
             case "content_block_delta":
                 delta = json_fields.mapping(payload.get("delta"))
-                said = json_fields.text(delta.get("text")) if delta.get("type") == "text_delta" else ""
+                return json_fields.text(delta.get("text")) if delta.get("type") == "text_delta" else ""
             case "message_delta":
-                stop = json_fields.mapping(payload.get("delta")).get("stop_reason")
-                self._transcript.stop_reason = json_fields.text(stop) or self._transcript.stop_reason
+                self.transcript.stop(json_fields.text(json_fields.mapping(payload.get("delta")).get("stop_reason")))
                 self._count(payload.get("usage"))
             case "message_stop":
-                self.is_closed = True
-                self._transcript.stop_reason = self._transcript.stop_reason or "end_turn"
-        return self._transcript.add(said)
+                self.close()
+        return ""
 
     def _count(self, usage: object) -> None:
-        self._transcript.usage = _usage(json_fields.mapping(usage), self._transcript.usage)
-
-    def completed(self) -> Completed:
-        return self._transcript.completed()
+        self.transcript.usage = _usage(json_fields.mapping(usage), self.transcript.usage)
 
 
-def _alternating(messages: tuple[Message, ...]) -> list[dict[str, object]]:
-    """Roles in turn: neighbours of one role become one message, empty ones are left out."""
-    merged: list[tuple[str, list[str], list[Image]]] = []
-    for message in messages:
-        if not message.text.strip() and not message.images:
-            continue
-        if not merged or merged[-1][0] != message.role.value:
-            merged.append((message.role.value, [], []))
-        merged[-1][1].extend([message.text] if message.text.strip() else [])
-        merged[-1][2].extend(message.images)
-    return [{"role": role, "content": _content("\n\n".join(texts), images)} for role, texts, images in merged]
-
-
-def _content(text: str, images: list[Image]) -> str | list[dict[str, object]]:
+def _content(message: Message) -> str | list[dict[str, object]]:
     """Pictures stand before the text that is about them, as the vendor advises."""
-    if not images:
-        return text
+    if not message.images:
+        return message.text
     parts: list[dict[str, object]] = [
         {"type": "image", "source": {"type": "base64", "media_type": image.media_type, "data": encoded(image)}}
-        for image in images
+        for image in message.images
     ]
-    return [*parts, {"type": "text", "text": text}] if text else parts
+    return [*parts, {"type": "text", "text": message.text}] if message.text else parts
 
 
 def _usage(usage: dict[str, object], before: Usage) -> Usage:

@@ -17,6 +17,7 @@ from httpx_aiohttp import AiohttpTransport
 from adapters.providers.endpoint import origin
 from adapters.providers.error_body import read_refusal, refusal
 from adapters.providers.guarded_body import GuardedBody
+from adapters.providers.inflate import ENCODINGS
 from adapters.providers.transport_error import TRANSPORT_ERRORS, too_slow, transport_error
 from core.chat.completion import Timeouts
 from core.clock import Clock
@@ -29,12 +30,15 @@ _KEEP_ALIVE_SECONDS = 60.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Call:
-    """One POST. Headers and body are kept out of the repr: the former hold the credential, the latter what people said."""
+    """One request. Headers and body are kept out of the repr: the former hold the credential, the latter what people said."""
 
     url: httpx.URL
     headers: Mapping[str, str] = field(repr=False)
     body: bytes = field(repr=False)
     timeouts: Timeouts
+    method: str = "POST"
+    provider: str = ""
+    """Its id: some words of a refusal mean something at one provider only."""
 
 
 class HttpClient:
@@ -54,13 +58,12 @@ class HttpClient:
         place = origin(call.url)
         first_byte_at = asyncio.get_running_loop().time() + call.timeouts.first_byte.total_seconds()
         response = await self._send(call, place, first_byte_at)
+        body = GuardedBody(response, place, first_byte_at, call.timeouts.silence.total_seconds())
         try:
-            body = GuardedBody(response, place, first_byte_at, call.timeouts.silence.total_seconds())
-            await self._check(response, body, place)
+            await self._check(response, body, call)
             yield body
         finally:
-            with suppress(*TRANSPORT_ERRORS):
-                await response.aclose()
+            await body.aclose()
 
     async def _send(self, call: Call, place: str, first_byte_at: float) -> httpx.Response:
         client = self._client = self._client or _client(self._transport)
@@ -69,7 +72,7 @@ class HttpClient:
         try:
             async with asyncio.timeout_at(first_byte_at):
                 request = client.build_request(
-                    "POST", call.url, headers=dict(call.headers), content=call.body, timeout=limits
+                    call.method, call.url, headers=dict(call.headers), content=call.body, timeout=limits
                 )
                 return await client.send(request, stream=True)
         except TimeoutError:
@@ -78,20 +81,21 @@ class HttpClient:
             failure = transport_error(error, place)
         raise failure
 
-    async def _check(self, response: httpx.Response, body: GuardedBody, place: str) -> None:
-        status = response.status_code
-        encoding = response.headers.get("content-encoding", "identity").lower()
+    async def _check(self, response: httpx.Response, body: GuardedBody, call: Call) -> None:
+        status, place = response.status_code, origin(call.url)
         if 300 <= status < 400:
             raise _misconfigured(status, f"{place} redirects elsewhere, and a credential is not sent after it.")
-        if encoding != "identity":
-            raise _misconfigured(status, f"{place} sent a compressed answer that was not asked for.")
+        encoding = response.headers.get("content-encoding", "").lower() or "identity"
+        is_readable = encoding in ("identity", *ENCODINGS)
         if status >= 400:
             body.end_within(ERROR_BODY_SECONDS)
             raw = b""
             with suppress(ProviderError):  # a refusal stands, whether or not its explanation arrives
-                raw = await body.read(LONGEST_ERROR_BODY)
+                raw = await body.read(LONGEST_ERROR_BODY) if is_readable else b""
             headers = {name.lower(): value for name, value in response.headers.items()}
-            raise refusal(status, headers, read_refusal(raw), self._clock.now(), place)
+            raise refusal(status, headers, read_refusal(raw), self._clock.now(), place, call.provider)
+        if not is_readable:
+            raise _misconfigured(status, f"{place} sent a compressed answer ({encoding[:20]}) that was not asked for.")
 
     async def close(self) -> None:
         """Close every connection. A call after this opens a new pool."""

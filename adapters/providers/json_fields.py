@@ -43,5 +43,5 @@ def prose(content: object) -> str:
     """Message content as text: a string, or the text parts of an array of typed parts."""
     if isinstance(content, list):
         parts = (mapping(part) for part in content)
-        return "".join(text(part.get("text")) for part in parts if part.get("type", "text") == "text")
+        return "".join(text(part.get("text")) for part in parts if part.get("type", "text") in ("text", "output_text"))
     return text(content)

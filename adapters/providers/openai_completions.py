@@ -1,14 +1,17 @@
 """API kind `openai-completions`: POST <base>/chat/completions, spoken by OpenAI and by most others.
 
-Source: platform.openai.com/docs/api-reference/chat. What the others do differently and is taken as it comes: no usage, no
-`[DONE]`, comments between events, an error inside the stream, content as an array of parts, JSON where a stream was asked for.
+Source: platform.openai.com/docs/api-reference/chat. What the others do differently and is taken as it comes: no usage, or usage
+inside a choice; no `[DONE]`; comments between events; an error inside the stream; a prelude without choices; content as an array
+of parts or null; a whole message in place of a delta; the model's reasoning beside its answer, which is never shown.
 """
 
 import httpx
 
 from adapters.providers import json_fields
 from adapters.providers.endpoint import call_url
-from adapters.providers.wire import Transcript, broken, checked, data_url, event_object
+from adapters.providers.error_body import broken
+from adapters.providers.transcript import Transcript
+from adapters.providers.wire import StreamReader, checked, data_url
 from core.auth.profiles import CredentialKind
 from core.chat.completion import Completed, CompletionRequest, Usage
 from core.sessions.history import Message
@@ -17,8 +20,8 @@ from core.sessions.history import Message
 class OpenAICompletions:
     """The wire format; see `wire.WireFormat`."""
 
-    def url(self, base_url: str) -> httpx.URL:
-        return call_url(base_url, "/chat/completions")
+    def url(self, request: CompletionRequest) -> httpx.URL:
+        return call_url(request.endpoint.base_url, "/chat/completions")
 
     def headers(self) -> dict[str, str]:
         return {}
@@ -41,76 +44,61 @@ class OpenAICompletions:
         return payload
 
     def read_answer(self, payload: object) -> Completed:
-        choice = _first_choice(checked(json_fields.mapping(payload)))
+        answer = checked(payload)
+        choice = _first_choice(answer)
         message = choice.get("message")
         if not isinstance(message, dict):
             raise broken("The answer holds no message.")
         transcript = Transcript()
-        transcript.add(_said(message))
-        transcript.usage = _usage(json_fields.mapping(payload))
-        transcript.stop_reason = json_fields.text(choice.get("finish_reason")) or "stop"
+        transcript.add(_said(message, transcript))
+        transcript.usage = _usage(answer, choice) or Usage()
+        transcript.stop(json_fields.text(choice.get("finish_reason")))
+        transcript.close()
         return transcript.completed()
 
     def stream_reader(self) -> "ChunkReader":
         return ChunkReader()
 
 
-class ChunkReader:
-    """Reads `chat.completion.chunk` events; see `wire.StreamReader`."""
+class ChunkReader(StreamReader):
+    """Reads `chat.completion.chunk` events."""
 
-    def __init__(self) -> None:
-        self._transcript = Transcript()
-        self.is_closed = False
-
-    @property
-    def has_finished(self) -> bool:
-        return bool(self._transcript.stop_reason)
-
-    def feed(self, event: str, data: str) -> str:
-        if data.strip() == "[DONE]":
-            # The format's own end: an answer that is closed so is whole, whether or not a reason came with it.
-            self.is_closed = True
-            self._transcript.stop_reason = self._transcript.stop_reason or "stop"
-            return ""
-        if not data.strip():
-            return ""
-        chunk = event_object(event, data)
-        if isinstance(chunk.get("usage"), dict):
-            self._transcript.usage = _usage(chunk)
-        choice = _first_choice(chunk)
-        if stop := json_fields.text(choice.get("finish_reason")):
-            self._transcript.stop_reason = stop
-        return self._transcript.add(_said(json_fields.mapping(choice.get("delta"))))
-
-    def completed(self) -> Completed:
-        return self._transcript.completed()
+    def read(self, payload: dict[str, object]) -> str:
+        choice = _first_choice(payload)
+        self.transcript.usage = _usage(payload, choice) or self.transcript.usage
+        self.transcript.stop(json_fields.text(choice.get("finish_reason")))
+        message = choice.get("delta")
+        if not isinstance(message, dict) and self.transcript.is_empty:
+            message = choice.get("message")  # a whole answer as one event; some send it again at the end
+        return _said(json_fields.mapping(message), self.transcript)
 
 
 def _content(message: Message) -> str | list[dict[str, object]]:
     """Plain text where there is nothing else: not every compatible server knows parts."""
     if not message.images:
         return message.text
-    parts: list[dict[str, object]] = [{"type": "text", "text": message.text}] if message.text else []
-    for image in message.images:
-        parts.append({"type": "image_url", "image_url": {"url": data_url(image)}})
-    return parts
+    words: list[dict[str, object]] = [{"type": "text", "text": message.text}] if message.text else []
+    pictures: list[dict[str, object]] = [
+        {"type": "image_url", "image_url": {"url": data_url(image)}} for image in message.images
+    ]
+    return words + pictures
 
 
 def _first_choice(payload: dict[str, object]) -> dict[str, object]:
     """Only one answer was asked for; whatever comes as a second one would be mixed into the first."""
     choices = (json_fields.mapping(choice) for choice in json_fields.items(payload.get("choices")))
-    return next((choice for choice in choices if choice.get("index", 0) == 0), {})
+    return next((choice for choice in choices if choice.get("index") in (0, None)), {})
 
 
-def _said(message: dict[str, object]) -> str:
-    return json_fields.prose(message.get("content")) or json_fields.text(message.get("refusal"))
+def _said(message: dict[str, object], transcript: Transcript) -> str:
+    refusal = json_fields.text(message.get("refusal"))
+    transcript.refused = transcript.refused or bool(refusal)
+    return json_fields.prose(message.get("content")) or refusal
 
 
-def _usage(payload: dict[str, object]) -> Usage:
-    usage = json_fields.mapping(payload.get("usage"))
-    cached = json_fields.mapping(usage.get("prompt_tokens_details")).get("cached_tokens")
-    return Usage(
-        json_fields.count(usage.get("prompt_tokens")),
-        json_fields.count(usage.get("completion_tokens")),
-        cache_read_tokens=json_fields.count(cached),
-    )
+def _usage(payload: dict[str, object], choice: dict[str, object]) -> Usage | None:
+    usage = json_fields.mapping(payload.get("usage")) or json_fields.mapping(choice.get("usage"))
+    details = json_fields.mapping(usage.get("prompt_tokens_details"))
+    cached = json_fields.count(details.get("cached_tokens")) or json_fields.count(usage.get("prompt_cache_hit_tokens"))
+    asked, answered = json_fields.count(usage.get("prompt_tokens")), json_fields.count(usage.get("completion_tokens"))
+    return Usage(asked, answered, cache_read_tokens=cached) if usage else None

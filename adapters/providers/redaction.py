@@ -14,7 +14,7 @@ _LONGEST_INPUT = 4_000
 _LONGEST_DETAIL = 300
 _SHAPES = re.compile(
     r"\b(?:sk|pk|rk|gsk|csk|xai|hf|nvapi|pplx)[-_][\w*.…-]{3,}"
-    r"|\bAIza[\w*.…-]{6,}"
+    r"|\bAIza[\w*.…-]{6,}|\bya29\.[\w*.…-]{6,}"
     r"|\beyJ[\w-]{6,}(?:\.[\w-]+)*"
     r"|(?<=\bbearer )(?=\S*\d|\S{20})\S{8,}|(?<=\bbasic )(?=\S*\d|\S{20})[\w+/=]{8,}",
     re.IGNORECASE,

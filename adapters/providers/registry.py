@@ -8,25 +8,34 @@ import string
 from collections.abc import AsyncGenerator, Iterator, Mapping
 from contextlib import aclosing
 from dataclasses import replace
+from datetime import datetime, timedelta
 
 import httpx
 
 from adapters.providers.anthropic_messages import AnthropicMessages
 from adapters.providers.endpoint import origin
 from adapters.providers.error_body import RefusedInBody, refusal
+from adapters.providers.google_generative import GoogleGenerative
 from adapters.providers.guarded_body import GuardedBody
 from adapters.providers.http_client import Call, HttpClient
+from adapters.providers.model_list import fetch, list_format
 from adapters.providers.openai_completions import OpenAICompletions
+from adapters.providers.openai_responses import OpenAIResponses
 from adapters.providers.redaction import Redactor
+from adapters.providers.transport_error import too_slow
 from adapters.providers.wire import WireFormat
-from core.auth.profiles import CredentialKind
+from core.auth.profiles import AuthProfile, CredentialKind
 from core.chat.completion import Completed, CompletionRequest, TextDelta
 from core.clock import Clock
 from core.errors import Failure, FailureReason, ProviderError
+from core.models.catalog import ProviderEntry
+from core.models.listed import ListedModel
 
 _WIRES: Mapping[str, WireFormat] = {
     "openai-completions": OpenAICompletions(),
+    "openai-responses": OpenAIResponses(),
     "anthropic-messages": AnthropicMessages(),
+    "google-generative-ai": GoogleGenerative(),
 }
 API_KINDS = tuple(_WIRES)
 
@@ -57,17 +66,54 @@ class HttpProviderClient:
                 async for piece in pieces:
                     yield piece
             return
-        except ProviderError as error:
-            failure = error.failure
         except asyncio.CancelledError as error:
             cancelled = error.with_traceback(None)
         except Exception as error:
-            failure = Failure(reason=FailureReason.UNKNOWN, detail=_unexpected(error))
+            failure = _failure(error)
         if cancelled is not None:
             cancelled.__context__ = None
             raise cancelled
-        failure = replace(failure, detail=Redactor(_secrets(request)).clean(failure.detail))
+        failure = _cleaned(failure, request.profile, request.endpoint.headers)
         raise ProviderError(failure)
+
+    async def list_models(
+        self, provider: ProviderEntry, profile: AuthProfile | None, deadline: datetime
+    ) -> tuple[ListedModel, ...]:
+        """What the provider says that it serves, asked with this credential (None: with none). No tokens are spent.
+
+        Ends by `deadline`, whatever the provider does. Raises ProviderError, classified as for a completion; `status` is 404,
+        405 or 501 where the provider keeps no list. Never follows a redirect.
+        """
+        cancelled: asyncio.CancelledError | None = None
+        failure = Failure(reason=FailureReason.UNKNOWN)
+        try:
+            return await self._list(provider, profile, deadline - self._clock.now())
+        except asyncio.CancelledError as error:
+            cancelled = error.with_traceback(None)
+        except Exception as error:
+            failure = _failure(error)
+        if cancelled is not None:
+            cancelled.__context__ = None
+            raise cancelled
+        failure = _cleaned(failure, profile, provider.headers)
+        raise ProviderError(failure)
+
+    async def _list(
+        self, provider: ProviderEntry, profile: AuthProfile | None, left: timedelta
+    ) -> tuple[ListedModel, ...]:
+        form = list_format(provider.api)
+        url = form.url(provider.base_url)
+        headers = {"accept": "application/json", **form.speaker.headers()}
+        headers |= {name.lower(): value for name, value in provider.headers}
+        if (secret := _revealed(profile)) is not None and profile is not None:
+            headers |= form.speaker.credential(profile.kind, secret)
+        try:
+            async with asyncio.timeout(left.total_seconds()):
+                return await fetch(self._http, form, url, headers, left, provider.id)
+        except TimeoutError:
+            raise too_slow("no whole list", round(left.total_seconds(), 1), origin(url)) from None
+        except RefusedInBody as refused:
+            raise refusal(None, {}, refused.body, self._clock.now(), origin(url), provider.id) from None
 
     async def _attempt(self, request: CompletionRequest) -> AsyncGenerator[TextDelta | Completed, None]:
         wire = _WIRES.get(request.endpoint.api)
@@ -79,14 +125,16 @@ class HttpProviderClient:
         call = _call(wire, request)
         try:
             async with self._http.open(call) as body:
-                if request.stream and body.is_event_stream:
+                if await body.is_stream():
                     async with aclosing(_read_stream(wire, body)) as pieces:
                         async for piece in pieces:
-                            yield piece
+                            if request.stream or isinstance(piece, Completed):
+                                yield piece
                 else:
-                    yield wire.read_answer(await body.read_json())
+                    yield wire.read_answer(await body.read_json(dict, list))
         except RefusedInBody as refused:
-            raise refusal(None, {}, refused.body, self._clock.now(), origin(call.url)) from None
+            now, place = self._clock.now(), origin(call.url)
+            raise refusal(None, {}, refused.body, now, place, call.provider) from None
 
     async def close(self) -> None:
         """Close every connection."""
@@ -94,15 +142,17 @@ class HttpProviderClient:
 
 
 async def _read_stream(wire: WireFormat, body: GuardedBody) -> AsyncGenerator[TextDelta | Completed, None]:
+    """What follows a reason for the end has little time, counted anew from each further piece: some models give one early."""
     reader = wire.stream_reader()
     try:
         async for event in body.events():
-            if text := reader.feed(event.event, event.data):
+            text = reader.feed(event.name, event.data)
+            if text:
                 yield TextDelta(text)
             if reader.is_closed:
                 body.end_within(_END_SECONDS)
             elif reader.has_finished:
-                body.end_within(_USAGE_SECONDS)
+                body.end_within(_USAGE_SECONDS, anew=bool(text))
     except ProviderError:
         if not reader.has_finished:
             raise
@@ -111,7 +161,7 @@ async def _read_stream(wire: WireFormat, body: GuardedBody) -> AsyncGenerator[Te
 
 def _call(wire: WireFormat, request: CompletionRequest) -> Call:
     """What goes over the wire. The profile's credential wins over a header of the same name in the config."""
-    url = wire.url(request.endpoint.base_url)
+    url = wire.url(request)
     headers = {
         "content-type": "application/json",
         "accept": "text/event-stream" if request.stream else "application/json",
@@ -120,13 +170,18 @@ def _call(wire: WireFormat, request: CompletionRequest) -> Call:
     headers |= {name.lower(): value for name, value in request.endpoint.headers}
     headers |= _credential(wire, request)
     body = json.dumps(wire.payload(request, url), ensure_ascii=False).encode("utf-8", "replace")
-    return Call(url=url, headers=headers, body=body, timeouts=request.timeouts)
+    return Call(url=url, headers=headers, body=body, timeouts=request.timeouts, provider=request.endpoint.provider)
 
 
 def _credential(wire: WireFormat, request: CompletionRequest) -> dict[str, str]:
-    profile = request.profile
+    secret = _revealed(request.profile)
+    return wire.credential(request.profile.kind, secret) if request.profile is not None and secret is not None else {}
+
+
+def _revealed(profile: AuthProfile | None) -> str | None:
+    """The text of a credential, None where none is needed. Raises ProviderError (auth) for what no header can carry."""
     if profile is None or profile.kind is CredentialKind.NONE:
-        return {}
+        return None
     if not profile.secret:
         raise _refused(FailureReason.AUTH, f"The credential {profile.id} holds no secret. Enter it again.")
     secret = profile.secret.reveal().strip()
@@ -135,13 +190,24 @@ def _credential(wire: WireFormat, request: CompletionRequest) -> dict[str, str]:
             FailureReason.AUTH,
             f"The credential {profile.id} holds a blank or a character that no header can carry. Enter it again.",
         )
-    return wire.credential(profile.kind, secret)
+    return secret
 
 
-def _secrets(request: CompletionRequest) -> Iterator[str]:
-    if request.profile is not None and request.profile.secret is not None:
-        yield request.profile.secret.reveal().strip()
-    for name, value in request.endpoint.headers:
+def _failure(error: Exception) -> Failure:
+    if isinstance(error, ProviderError):
+        return error.failure
+    return Failure(reason=FailureReason.UNKNOWN, detail=_unexpected(error))
+
+
+def _cleaned(failure: Failure, profile: AuthProfile | None, headers: tuple[tuple[str, str], ...]) -> Failure:
+    """The failure without any secret of its request in its words."""
+    return replace(failure, detail=Redactor(_secrets(profile, headers)).clean(failure.detail))
+
+
+def _secrets(profile: AuthProfile | None, headers: tuple[tuple[str, str], ...]) -> Iterator[str]:
+    if profile is not None and profile.secret is not None:
+        yield profile.secret.reveal().strip()
+    for name, value in headers:
         if _SECRET_HEADER.search(name) and value.strip():
             yield value.split()[-1]  # without a scheme such as Bearer
 

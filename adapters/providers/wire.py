@@ -1,46 +1,63 @@
-"""What a wire format has to know, and what all of them share: the growing answer and the header that carries a credential."""
+"""What a wire format has to know, and what all of them share: reading events, messages in turn, and pictures as text."""
 
 import base64
+from abc import ABC, abstractmethod
+from collections.abc import Iterable
 from typing import Protocol
 
 import httpx
 
 from adapters.providers import json_fields
-from adapters.providers.error_body import RefusedInBody, read_error, read_refusal
+from adapters.providers.error_body import RefusedInBody, broken, read_error, read_refusal
+from adapters.providers.transcript import Transcript
 from core.auth.profiles import CredentialKind
-from core.chat.completion import Completed, CompletionRequest, Usage
-from core.errors import Failure, FailureReason, ProviderError
-from core.sessions.history import Image
+from core.chat.completion import Completed, CompletionRequest
+from core.sessions.history import Image, Message
 
-LONGEST_ANSWER = 4 * 1024 * 1024
+_DONE = "[DONE]"
 
 
-class StreamReader(Protocol):
-    """Reads the events of one streamed answer, in their order."""
+class StreamReader(ABC):
+    """Reads the events of one streamed answer, in their order. A format says with `read` what one of them means."""
+
+    def __init__(self) -> None:
+        self.transcript = Transcript()
+        self.is_closed = False
+        """The format's own end of stream was seen."""
 
     @property
     def has_finished(self) -> bool:
-        """The model has said why it stopped: nothing of the answer is missing any more."""
-        ...
-
-    @property
-    def is_closed(self) -> bool:
-        """The format's own end of stream was seen."""
-        ...
+        """The model has said why it stopped: nothing of the answer is missing any more, as far as one can know."""
+        return self.transcript.has_stopped
 
     def feed(self, event: str, data: str) -> str:
         """The text that this event adds. Raises RefusedInBody for an error event, ProviderError for what is not JSON."""
-        ...
+        data = data.strip()
+        if not data:
+            return ""
+        if data == _DONE:
+            self.close()
+            return ""
+        return self.transcript.add(self.read(event_object(event, data)))
+
+    @abstractmethod
+    def read(self, payload: dict[str, object]) -> str:
+        """The text that this event adds; what else it says is noted in the transcript. Never called with an error."""
+
+    def close(self) -> None:
+        """The stream says that it is over."""
+        self.is_closed = True
+        self.transcript.close()
 
     def completed(self) -> Completed:
-        """The whole answer. Raises ProviderError (network) if the stream ended before the model had finished."""
-        ...
+        """The whole answer. Raises ProviderError, see Transcript.completed."""
+        return self.transcript.completed()
 
 
 class WireFormat(Protocol):
     """One API kind. Stateless; a reader is made for each stream."""
 
-    def url(self, base_url: str) -> httpx.URL: ...
+    def url(self, request: CompletionRequest) -> httpx.URL: ...
 
     def headers(self) -> dict[str, str]: ...
 
@@ -65,47 +82,36 @@ def data_url(image: Image) -> str:
     return f"data:{image.media_type};base64,{encoded(image)}"
 
 
-class Transcript:
-    """The text of an answer as it grows, bounded."""
-
-    def __init__(self) -> None:
-        self._pieces: list[str] = []
-        self._length = 0
-        self.usage = Usage()
-        self.stop_reason = ""
-
-    def add(self, piece: str) -> str:
-        """Keep and return the piece. Raises ProviderError when the answer outgrows any sense."""
-        self._length += len(piece)
-        if self._length > LONGEST_ANSWER:
-            raise broken(f"The answer is longer than {LONGEST_ANSWER} characters.")
-        self._pieces.append(piece)
-        return piece
-
-    def completed(self) -> Completed:
-        if not self.stop_reason:
-            raise broken("The stream ended before the answer was complete.")
-        return Completed("".join(self._pieces), self.usage, self.stop_reason)
+def alternating(messages: Iterable[Message]) -> list[Message]:
+    """Roles in turn: neighbours of one role become one message, and messages that say nothing are left out."""
+    merged: list[Message] = []
+    for message in messages:
+        text = message.text if message.text.strip() else ""
+        if not text and not message.images:
+            continue
+        if merged and merged[-1].role is message.role:
+            before = merged.pop()
+            text = "\n\n".join(filter(None, (before.text, text)))
+            merged.append(Message(message.role, text, (*before.images, *message.images)))
+        else:
+            merged.append(Message(message.role, text, message.images))
+    return merged
 
 
 def event_object(event: str, data: str) -> dict[str, object]:
-    """The JSON object of an event. Raises RefusedInBody if it is an error, ProviderError if it is no object."""
+    """The JSON object of an event; its `type` is the event's name where it has none itself. Raises RefusedInBody if it is an
+    error, ProviderError if it is no object."""
+    if event == "error":
+        raise RefusedInBody(read_refusal(data.encode("utf-8", "replace")))
     payload = json_fields.parse(data)
     if not isinstance(payload, dict):
         raise broken("The stream holds something that is not JSON.")
-    if event == "error":
-        raise RefusedInBody(read_refusal(data.encode("utf-8", "replace")))
-    return checked(payload)
+    return {"type": event, **checked(payload)} if event else checked(payload)
 
 
-def checked(payload: dict[str, object]) -> dict[str, object]:
-    """The payload itself. Raises RefusedInBody if it says that the call failed."""
+def checked(payload: object) -> dict[str, object]:
+    """The payload's object. Raises RefusedInBody if it says that the call failed."""
     error = read_error(payload)
     if error is not None:
         raise RefusedInBody(error)
-    return payload
-
-
-def broken(detail: str) -> ProviderError:
-    """Something was lost on the way: worth another try with the same credential."""
-    return ProviderError(Failure(reason=FailureReason.NETWORK, detail=detail))
+    return json_fields.mapping(payload)

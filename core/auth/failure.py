@@ -9,7 +9,7 @@ To teach it a new code, add a row to `_CODES`; to let a status mean more, widen 
 """
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from core.auth.failure_words import by_words, of_402, plain
@@ -125,8 +125,14 @@ _ENTITLEMENT = re.compile(
     r"|\bnot (?:included in|available (?:on|in|with)) your (?:current )?(?:plan|subscription)\b"
 )
 """The credential is right and may not use this: neither a refresh nor another request with it would help."""
+_MODERATED = re.compile(r"\b(?:input|prompt|message|content) (?:was |has been )?flagged\b|\bmoderation\b|\bcontent policy\b")
+"""What was asked is refused, not who asked."""
 _AGGREGATORS = ("openrouter", "kilocode", "vercel-ai-gateway", "litellm", "huggingface")
 _UPSTREAM = re.compile(r"\bupstream\b|\bprovider returned error\b")
+_PLAN_LIMIT = re.compile(
+    r"\b(?:chatgpt|claude|organization|workspace|subscription|account|plan)\b.*\b(?:usage|quota|spend(?:ing)?) limit"
+    r"|\busage limit\b.*\bplan\b"
+)
 _API_KEY = re.compile(r"\bapi key\b")
 _LEADING_STATUS = re.compile(r"http ([1-5]\d\d)\b")
 
@@ -149,12 +155,22 @@ def classify(status: int | None, codes: Iterable[str] = (), text: str = "", prov
         return of_402(said)
     if status == 429 and provider in _AGGREGATORS and _UPSTREAM.search(said):
         return _R.OVERLOADED  # the vendor behind the aggregator is busy: no other key of ours would help
+    if status == 403 and _MODERATED.search(said):
+        return _R.FORMAT
     found = by_words(said, provider) if rule.by_text else None
     if status in (400, 422) and found is _R.AUTH and not _API_KEY.search(said):
         found = None  # such a request was let in; its sentence speaks of a token or an expiry of another kind
     if found is not None and found in rule.by_text:
         return found
     return _R.MODEL_NOT_FOUND if status == 403 and _ENTITLEMENT.search(said) else rule.default
+
+
+def is_about_the_account(headers: Mapping[str, str], text: str) -> bool:
+    """Whether a rate limit holds for all models of the credential: a plan's own windows, as Anthropic's headers name them for
+    subscriptions, or a sentence about the plan's usage. `headers` have lower-case names."""
+    if any(name.startswith("anthropic-ratelimit-unified-") and value == "rejected" for name, value in headers.items()):
+        return True
+    return _PLAN_LIMIT.search(plain(text)) is not None
 
 
 def _rule(status: int | None) -> _Rule:

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, field
 from datetime import timedelta
+from enum import StrEnum
 
 from core.auth.profiles import AuthProfile
 from core.sessions.history import Message
@@ -57,6 +58,22 @@ class Usage:
     cache_write_tokens: int = 0
 
 
+class StopReason(StrEnum):
+    """Why the model wrote no more."""
+
+    STOP = "stop"
+    """It had said everything."""
+    LENGTH = "length"
+    """At the longest answer that was asked for, or that the model can give: something is missing."""
+    FILTER = "filter"
+    """The provider cut it off for what it says: something is missing."""
+    REFUSAL = "refusal"
+    """The model declined; the text says so."""
+    TOOL_CALLS = "tool_calls"
+    """It wanted to use a tool."""
+    OTHER = "other"
+
+
 @dataclass(frozen=True, slots=True)
 class Completed:
     """The whole answer. The last thing that a provider client yields; a stream that ends without it has failed."""
@@ -64,3 +81,4 @@ class Completed:
     text: str
     usage: Usage = Usage()
     stop_reason: str = ""
+    """A StopReason. An answer of which a filter or a refusal left nothing is no answer but a ProviderError."""

@@ -31,8 +31,12 @@ def test_what_people_expect_is_there() -> None:
         "haiku": "claude-haiku-4-5",
     }
     openai = providers["openai"]
-    assert (openai.base_url, openai.api) == ("https://api.openai.com/v1", "openai-completions")
+    assert (openai.base_url, openai.api) == ("https://api.openai.com/v1", "openai-responses")
     assert openai.default_model in {model.id for model in openai.models}
+    google = providers["google"]
+    assert (google.base_url, google.api) == ("https://generativelanguage.googleapis.com/v1beta", "google-generative-ai")
+    assert google.env == ("GEMINI_API_KEY", "GOOGLE_API_KEY")
+    assert (providers["xai"].api, providers["xai"].env) == ("openai-responses", ("XAI_API_KEY",))
 
 
 def test_no_alias_means_two_models() -> None:

@@ -10,11 +10,11 @@ from contextlib import aclosing
 import httpx
 import pytest
 
-from adapters.providers import guarded_body, wire
+from adapters.providers import guarded_body, transcript
 from adapters.providers.registry import HttpProviderClient
 from core.errors import Failure, FailureReason, ProviderError
 from tests.fakes.clock import FakeClock
-from tests.fakes.provider_request import ANTHROPIC, KEY, OPENAI, ask, failing, first_piece, make_request
+from tests.fakes.provider_request import ALL, KEY, ask, failing, first_piece, make_request
 from tests.fakes.provider_script import (
     Step,
     drip,
@@ -29,7 +29,7 @@ from tests.fakes.provider_script import (
 )
 from tests.fakes.provider_server import ProviderServer
 
-BOTH = pytest.mark.parametrize("api", [OPENAI, ANTHROPIC])
+EVERY = pytest.mark.parametrize("api", ALL)
 NETWORK = FailureReason.NETWORK
 
 
@@ -46,7 +46,7 @@ async def client(clock: FakeClock) -> AsyncIterator[HttpProviderClient]:
     await made.close()
 
 
-@BOTH
+@EVERY
 @pytest.mark.parametrize("stream", [True, False])
 @pytest.mark.parametrize(
     ("step", "reason"),
@@ -140,7 +140,7 @@ async def test_a_finished_answer_does_not_wait_for_a_connection_that_stays_open(
         assert (await ask(client, make_request(server)))[1].text == "whole"
 
 
-@BOTH
+@EVERY
 @pytest.mark.parametrize("stream", [True, False])
 async def test_no_first_byte_in_time_is_a_timeout(
     api: str, stream: bool, server: ProviderServer, client: HttpProviderClient
@@ -152,7 +152,7 @@ async def test_no_first_byte_in_time_is_a_timeout(
     await server.wait_abandoned()
 
 
-@BOTH
+@EVERY
 @pytest.mark.parametrize("stream", [True, False])
 async def test_silence_in_the_middle_is_a_timeout(
     api: str, stream: bool, server: ProviderServer, client: HttpProviderClient
@@ -160,6 +160,7 @@ async def test_silence_in_the_middle_is_a_timeout(
     server.script[KEY] = [stall("half an")]
     failure = await failing(client, make_request(server, api, stream=stream, silence=0.1))
     assert failure.reason is FailureReason.TIMEOUT
+    assert "nothing within 0.1 s" in failure.detail
     await server.wait_abandoned()
 
 
@@ -182,7 +183,7 @@ async def test_a_slow_reader_is_not_the_providers_silence(server: ProviderServer
     await pieces.aclose()
 
 
-@BOTH
+@EVERY
 async def test_comments_are_life_until_the_callers_deadline(
     api: str, server: ProviderServer, client: HttpProviderClient
 ) -> None:
@@ -276,11 +277,6 @@ async def test_a_web_page_is_a_wrong_address(server: ProviderServer, client: Htt
     assert "base_url" in failure.detail
 
 
-async def test_a_compressed_answer_is_refused_unread(server: ProviderServer, client: HttpProviderClient) -> None:
-    server.script[KEY] = [raw(b"x", headers={"content-type": "application/json", "content-encoding": "gzip"})]
-    assert (await failing(client, make_request(server))).reason is FailureReason.FORMAT
-
-
 @pytest.mark.parametrize(
     ("limit", "step"),
     [
@@ -288,7 +284,7 @@ async def test_a_compressed_answer_is_refused_unread(server: ProviderServer, cli
         pytest.param("LONGEST_STREAM", raw(*[b": comment\n"] * 900, hold=True), id="stream-without-end"),
         pytest.param(
             "LONGEST_PLAIN",
-            raw(*[b" " * 1000] * 9, hold=True, headers={"content-type": "application/json"}),
+            raw(b"{", *[b" " * 1000] * 9, hold=True, headers={"content-type": "application/json"}),
             id="plain",
         ),
     ],
@@ -307,7 +303,7 @@ async def test_an_endless_answer_is_cut(
 async def test_an_answer_beyond_any_sense_is_cut(
     server: ProviderServer, client: HttpProviderClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(wire, "LONGEST_ANSWER", 10)
+    monkeypatch.setattr(transcript, "LONGEST_ANSWER", 10)
     server.script[KEY] = [ok("one two three four")]
     assert (await failing(client, make_request(server))).reason is NETWORK
 

@@ -6,6 +6,7 @@ import subprocess
 import sys
 import time
 from collections.abc import AsyncIterator, Iterator
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -14,14 +15,16 @@ import pytest
 
 from adapters.providers.registry import HttpProviderClient
 from core.errors import FailureReason
+from core.models.catalog import ProviderEntry
+from core.sessions.history import Image, Message, Role
 from tests.fakes.clock import FakeClock
-from tests.fakes.provider_request import ANTHROPIC, OPENAI, ask, failing, make_request
+from tests.fakes.provider_request import ALL, ANTHROPIC, GOOGLE, OPENAI, RESPONSES, ask, failing, make_request
 
 pytestmark = pytest.mark.xdist_group("llmock")  # one server is enough
 
-BASES = {OPENAI: "/v1", ANTHROPIC: "/anthropic"}
-NAMES = {OPENAI: "openai", ANTHROPIC: "anthropic"}
-BOTH = pytest.mark.parametrize("api", [OPENAI, ANTHROPIC])
+BASES = {OPENAI: "/v1", RESPONSES: "/v1", ANTHROPIC: "/anthropic", GOOGLE: "/gemini/v1beta"}
+NAMES = {OPENAI: "openai", RESPONSES: "openai", ANTHROPIC: "anthropic", GOOGLE: "gemini"}
+EVERY = pytest.mark.parametrize("api", ALL)
 
 
 @pytest.fixture(scope="module")
@@ -79,7 +82,7 @@ async def script(llmock: str, api: str, **behavior: object) -> None:
     await admin(llmock, "POST", "scenario", {"behaviors": [{**behavior, "match": {"provider": NAMES[api]}}]})
 
 
-@BOTH
+@EVERY
 async def test_streamed_and_plain_answers_have_text_and_usage(
     api: str, llmock: str, client: HttpProviderClient
 ) -> None:
@@ -93,7 +96,15 @@ async def test_streamed_and_plain_answers_have_text_and_usage(
         assert done.usage.output_tokens > 0
 
 
-@BOTH
+@EVERY
+async def test_a_conversation_with_pictures_is_accepted(api: str, llmock: str, client: HttpProviderClient) -> None:
+    picture = Image("image/png", b"\x89PNG")
+    talk = (Message(Role.USER, "look", (picture,)), Message(Role.ASSISTANT, "yes"), Message(Role.USER, "", (picture,)))
+    request = make_request(llmock + BASES[api], api, model="some-model", messages=talk, max_tokens=300)
+    assert (await ask(client, request))[1].text
+
+
+@EVERY
 @pytest.mark.parametrize("stream", [True, False])
 async def test_the_fourth_request_of_a_minute_waits_as_long_as_the_server_says(
     api: str, stream: bool, llmock: str, client: HttpProviderClient, clock: FakeClock
@@ -109,7 +120,7 @@ async def test_the_fourth_request_of_a_minute_waits_as_long_as_the_server_says(
     await ask(client, make_request(llmock + BASES[api], api, key=f"two-{api}-{stream}", model="some-model"))
 
 
-@BOTH
+@EVERY
 @pytest.mark.parametrize(
     ("status", "reason"),
     [
@@ -131,7 +142,7 @@ async def test_the_vendors_error_bodies_are_classified(
     assert failure.detail
 
 
-@BOTH
+@EVERY
 @pytest.mark.parametrize("fault", ["disconnect", "truncate", "malformed", "stall"])
 async def test_a_faulty_stream_is_never_taken_for_an_answer(
     api: str, fault: str, llmock: str, client: HttpProviderClient
@@ -144,3 +155,14 @@ async def test_a_faulty_stream_is_never_taken_for_an_answer(
     if fault != "stall":  # its judge would wait for the silent connection
         verdict = await admin(llmock, "GET", "verdict")
         assert verdict["passed"], verdict["findings"]
+
+
+@EVERY
+async def test_its_own_list_of_models_is_read(
+    api: str, llmock: str, client: HttpProviderClient, clock: FakeClock
+) -> None:
+    request = make_request(llmock + BASES[api], api)
+    provider = ProviderEntry(id="acme", base_url=request.endpoint.base_url, api=api)
+    found = await client.list_models(provider, request.profile, clock.now() + timedelta(seconds=10))
+    assert found
+    assert all(model.id for model in found)

@@ -16,7 +16,7 @@ from adapters.providers.registry import HttpProviderClient
 from core.auth.profiles import CredentialKind
 from core.errors import FailureReason
 from tests.fakes.clock import FakeClock
-from tests.fakes.provider_request import ANTHROPIC, OPENAI, ask, failing, make_request, provider_error
+from tests.fakes.provider_request import ALL, ask, failing, make_request, provider_error
 from tests.fakes.provider_script import Ok, Step, drop, error_event, malformed, ok, raw, slow, status, truncated
 from tests.fakes.provider_server import ProviderServer
 
@@ -105,7 +105,7 @@ def _echo(key: str) -> list[Step]:
     ]
 
 
-@pytest.mark.parametrize("api", [OPENAI, ANTHROPIC])
+@pytest.mark.parametrize("api", ALL)
 @pytest.mark.parametrize("stream", [True, False])
 @pytest.mark.parametrize(("key", "kind"), CANARIES)
 async def test_no_outcome_shows_a_credential_anywhere(
@@ -159,7 +159,7 @@ async def test_a_cancelled_call_carries_no_frame_that_knows_the_credential(
 
 
 @pytest.mark.parametrize("code", [301, 302, 303, 307, 308])
-@pytest.mark.parametrize("api", [OPENAI, ANTHROPIC])
+@pytest.mark.parametrize("api", ALL)
 async def test_a_redirect_is_a_failure_and_nothing_follows_it(
     code: int, api: str, server: ProviderServer, client: HttpProviderClient
 ) -> None:
@@ -201,6 +201,7 @@ async def test_the_environment_has_no_say_in_the_way(
         pytest.param("header Bearer abc12345 refused", "header Bearer *** refused", id="bearer"),
         pytest.param("Bearer authentication is required", "Bearer authentication is required", id="prose"),
         pytest.param("gsk_a1b2c3d4 is wrong", "*** is wrong", id="other-vendor"),
+        pytest.param("token ya29.a0AfB_by is old", "token *** is old", id="google-login"),
         pytest.param("key_not_found", "key_not_found", id="a-code-is-no-key"),
         pytest.param("token eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIx.abc is old", "token *** is old", id="jwt"),
         pytest.param("short pass is wrong", "short *** is wrong", id="short-secret-by-value"),

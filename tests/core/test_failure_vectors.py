@@ -191,6 +191,7 @@ def test_some_wordings_are_one_vendors_own(provider: str, text: str, reason: R) 
         ),
         pytest.param(403, (), "You do not have access to the model o9", "", R.MODEL_NOT_FOUND, id="no access"),
         pytest.param(403, (), "This model is not included in your plan", "", R.MODEL_NOT_FOUND, id="plan"),
+        pytest.param(403, (), "Your input was flagged by moderation", "", R.FORMAT, id="what was asked is refused"),
         pytest.param(401, ("token_invalidated",), "", "", R.AUTH_PERMANENT, id="a dead login"),
         pytest.param(400, ("invalid_grant",), "", "", R.AUTH_PERMANENT, id="a dead refresh token"),
         pytest.param(400, ("refresh_token_reused",), "", "", R.AUTH_PERMANENT, id="a reused refresh token"),

@@ -7,7 +7,19 @@ from typing import Any
 from aiohttp import web
 
 from bot.demo.vendor_formats import AnthropicFormat, OpenAIFormat, VendorFormat
+from tests.fakes.provider_formats import GoogleFormat, ResponsesFormat
 from tests.fakes.provider_script import Drip, Drop, ErrorEvent, Malformed, Ok, Raw, Slow, Stall, Status, Step, Truncated
+
+_OPENING: dict[type, int] = {AnthropicFormat: 2, ResponsesFormat: 2}
+"""Events that come before the text."""
+
+
+def _vendor(path: str) -> VendorFormat:
+    if path.endswith("/messages"):
+        return AnthropicFormat()
+    if path.endswith("/responses"):
+        return ResponsesFormat()
+    return GoogleFormat() if "enerateContent" in path else OpenAIFormat()
 
 
 class Answer:
@@ -18,7 +30,7 @@ class Answer:
         self._request = request
         self._model = model
         self._streamed = streamed
-        self._vendor: VendorFormat = AnthropicFormat() if request.path.endswith("/messages") else OpenAIFormat()
+        self._vendor = _vendor(request.path)
 
     async def play(self, step: Step) -> web.StreamResponse:
         match step:
@@ -76,7 +88,7 @@ class Answer:
             pieces[-1] = pieces[-1][:-1]
         rest = getattr(step, "rest", "")
         events = list(self._vendor.events(self._model, [*pieces, *([rest] if rest else [])], tokens))
-        opening = 2 if isinstance(self._vendor, AnthropicFormat) else 0
+        opening = _OPENING.get(type(self._vendor), 0)
         first = len(events) if isinstance(step, Ok) else opening + len(pieces)
         for event in events[:first]:
             await response.write(event)

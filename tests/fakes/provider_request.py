@@ -13,6 +13,10 @@ from tests.fakes.provider_server import ProviderServer
 
 OPENAI = "openai-completions"
 ANTHROPIC = "anthropic-messages"
+RESPONSES = "openai-responses"
+GOOGLE = "google-generative-ai"
+ALL = (OPENAI, RESPONSES, ANTHROPIC, GOOGLE)
+_BASES = {OPENAI: "/v1", RESPONSES: "/v1", ANTHROPIC: "", GOOGLE: "/v1beta"}
 KEY = "demo-7f3a9c51e8b24d06"
 
 
@@ -30,11 +34,12 @@ def make_request(
     headers: tuple[tuple[str, str], ...] = (),
     first_byte: float = 5.0,
     silence: float = 5.0,
+    provider: str = "acme",
 ) -> CompletionRequest:
     if isinstance(server, ProviderServer):
-        server = server.openai_url if api == OPENAI else server.base_url
+        server = server.base_url + _BASES.get(api, "")
     return CompletionRequest(
-        endpoint=Endpoint(provider="acme", base_url=server, api=api, headers=headers),
+        endpoint=Endpoint(provider=provider, base_url=server, api=api, headers=headers),
         model=model,
         messages=messages,
         profile=profile or AuthProfile(id="acme:work", provider="acme", kind=kind, secret=Secret(key)),

@@ -1,4 +1,4 @@
-"""A provider on loopback that records what reaches it: OpenAI's and Anthropic's wire format, streamed and plain.
+"""A provider on loopback that records what reaches it, in all four wire formats, streamed and plain.
 
 Unscripted it answers `served-by:<last four characters of the key>`. `server.script[key] = [ok("hi"), status(429), ...]` is used
 up step by step (see provider_script). `ThreadedProviderServer` is the same in a thread of its own, for tests that drive
@@ -21,7 +21,7 @@ from tests.fakes.provider_script import Drop, Ok, Step
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """One request as it arrived. `key` is the credential, from either header; header names are lower case; `peer` is the
+    """One request as it arrived. `key` is the credential, from whichever header; header names are lower case; `peer` is the
     client's side of the connection."""
 
     key: str
@@ -79,7 +79,8 @@ class ProviderServer:
         steps = self.script[seen.key]
         step = steps.pop(0) if steps else Ok(f"served-by:{seen.key[-4:]}")
         try:
-            return await Answer(self._permits, request, seen.model, bool(seen.body.get("stream"))).play(step)
+            streamed = bool(seen.body.get("stream")) or ":streamGenerateContent" in request.path
+            return await Answer(self._permits, request, seen.model, streamed).play(step)
         except (asyncio.CancelledError, ConnectionError):
             self.abandoned += not isinstance(step, Drop)
             async with self._changed:
@@ -91,9 +92,11 @@ async def _record(request: web.Request) -> Seen:
     headers = {name.lower(): value for name, value in request.headers.items()}
     raw = await request.read()
     body = json.loads(raw) if raw else {}
-    key = headers.get("x-api-key") or headers.get("authorization", "").partition(" ")[2]
+    keys = headers.get("x-api-key"), headers.get("x-goog-api-key"), headers.get("authorization", "").partition(" ")[2]
+    key = next(filter(None, keys), "")
+    model = body.get("model") or request.path.rpartition("/")[2].rpartition(":")[0]
     peer = request.transport.get_extra_info("peername") if request.transport else None
-    return Seen(key, str(body.get("model", "")), request.path_qs, headers, body, peer)
+    return Seen(key, str(model), request.raw_path, headers, body, peer)
 
 
 class ThreadedProviderServer:
