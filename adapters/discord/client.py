@@ -4,7 +4,10 @@ import asyncio
 import contextlib
 import logging
 import re
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
+from dataclasses import replace
+from functools import partial
+from typing import Any
 
 import aiohttp
 import discord
@@ -13,16 +16,17 @@ from discord.gateway import DiscordWebSocket
 from adapters.discord.arrivals import Accept
 from adapters.discord.connection import Connection, OnState
 from adapters.discord.destination import Destination
+from adapters.discord.downloads import Downloads
 from adapters.discord.inbound import PLATFORM, Reader
 from adapters.discord.interactions import Suggest
 from adapters.discord.outbound import Delivery
 from adapters.discord.rest import DiscordRest
 from adapters.discord.sheets import Sheets
-from adapters.discord.wire import bad_token, fatal, keep_quiet, point_at
+from adapters.discord.wire import DEFAULT_API, bad_token, fatal, keep_quiet, point_at
 from core.auth.secret import Secret
 from core.clock import Clock
 from core.errors import ConfigError
-from core.messages import Event, Inbound
+from core.messages import Event, File, Inbound
 from core.ports import Inbox, InboxItem, Update
 
 log = logging.getLogger(__name__)
@@ -69,8 +73,11 @@ class DiscordPlatform:
         self._sheets = Sheets()
 
     def read(self, update: Update) -> Inbound | None:
-        """What the update means. Pure."""
-        return self._reader.read(update)
+        """What the update means. Its files are fetched when they are asked for."""
+        inbound = self._reader.read(update)
+        if inbound is None or not update.payload.get("attachments"):
+            return inbound
+        return replace(inbound, files=partial(self._fetch, update.payload))
 
     async def deliver(self, item: InboxItem, inbound: Inbound, events: AsyncIterator[Event]) -> None:
         """Show the answer where the question was asked; waits for the login.
@@ -84,6 +91,13 @@ class DiscordPlatform:
         rest = DiscordRest(connection, self._clock)
         destination = Destination(rest, item.update.payload, acknowledged=acknowledged)
         await Delivery(item, destination, self._inbox, self._clock, self._sheets).run(events)
+
+    async def _fetch(self, payload: Mapping[str, Any]) -> tuple[File, ...]:
+        """What was sent with a stored message; waits for the login."""
+        await self._logged_in.wait()
+        connection = self._connection
+        assert connection is not None, "set before the login is announced"
+        return await Downloads(connection, payload, self._api_base_url or DEFAULT_API, self._clock).fetch()
 
     async def run(self, accept: Accept, on_state: OnState) -> None:
         """Listen until cancelled, reconnecting as often as it takes. States: `connecting`, `connected`, `disconnected`.

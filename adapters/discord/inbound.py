@@ -23,7 +23,10 @@ class Reader:
 
     def read(self, update: Update) -> Inbound | None:
         """The update in the words of core; None for other bots, webhooks, empty messages and components that are not ours, and
-        for what people in a shared chat say to each other: what neither names the bot nor begins as a command does."""
+        for what people in a shared chat say to each other: what neither names the bot nor begins as a command does.
+
+        A message with files and no text is not empty. The files are not in the answer: see `offers`, which takes the payload.
+        """
         payload = update.payload
         match payload["type"]:
             case "message":
@@ -52,9 +55,8 @@ class Reader:
         if payload["user"]["bot"] or payload["webhook"]:
             return None
         text = without_mention(payload["content"], payload["bot"], payload["bot_role"], payload["bot_name"])
-        text = _with_attachments(text, payload["attachments"])
         mentioned = payload["direct"] or payload["mentioned"]
-        if not text or not (mentioned or text.startswith("/")):
+        if not (text or payload["attachments"]) or not (mentioned or text.startswith("/")):
             return None
         return self._inbound(payload, Ingress.MESSAGE, text=text, mentioned=mentioned)
 
@@ -80,10 +82,3 @@ def without_mention(content: str, bot: str, role: str | None, name: str) -> str:
     mention = rf"<(?:@!?{re.escape(bot)}" + (rf"|@&{re.escape(role)}" if role else "") + ")>"
     text = re.sub(rf"\A(?:\s*{mention}[\s,:]*)+", "", content).strip()
     return re.sub(mention, lambda _: f"@{name}", text)
-
-
-def _with_attachments(text: str, names: list[str]) -> str:
-    """Says that files came along, for no file is passed on: an answer can tell it, silence could not. Commands stay as they are."""
-    if not names or text.startswith("/"):
-        return text
-    return f"{text}\n[attached, not readable here: {', '.join(names)}]".strip()

@@ -4,6 +4,7 @@ from typing import Any
 
 import discord
 
+from adapters.discord.attached import stored_attachments
 from adapters.discord.inbound import PLATFORM, Reader
 from core.ports import Update
 
@@ -33,7 +34,7 @@ def message_update(
         "user": {**_person(message.author), "roles": roles},
         "webhook": message.webhook_id is not None,
         "content": message.content,
-        "attachments": [attachment.filename for attachment in message.attachments],
+        "attachments": stored_attachments(message.attachments),
         "mentioned": named or by_role or _replies_to(message, me),
         "bot": str(me.id),
         "bot_name": me.display_name,

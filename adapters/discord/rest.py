@@ -109,34 +109,40 @@ class DiscordRest:
     async def delete_follow_up(self, hook: Hook, message: str) -> None:
         await self._call(lambda: self._hook_delete(hook, message))
 
-    def _session(self) -> aiohttp.ClientSession:
-        """The session in which discord.py itself answers interactions: no bot token goes along."""
-        data: Any = {"id": 0, "type": 3, "token": ""}
-        session: aiohttp.ClientSession = discord.Webhook.from_state(data=data, state=self._client._connection).session
-        return session
-
     async def _hook_send(self, hook: Hook, payload: dict[str, Any]) -> Any:
         return await async_context.get().execute_webhook(
-            hook.application, hook.token, session=self._session(), payload=payload, wait=True, with_components=True
+            hook.application,
+            hook.token,
+            session=session_of(self._client),
+            payload=payload,
+            wait=True,
+            with_components=True,
         )
 
     async def _hook_edit(self, hook: Hook, message: str, payload: dict[str, Any]) -> Any:
         adapter = async_context.get()
         if message == ORIGINAL:
             return await adapter.edit_original_interaction_response(
-                hook.application, hook.token, session=self._session(), payload=payload
+                hook.application, hook.token, session=session_of(self._client), payload=payload
             )
         return await adapter.edit_webhook_message(
-            hook.application, hook.token, int(message), session=self._session(), payload=payload, with_components=True
+            hook.application,
+            hook.token,
+            int(message),
+            session=session_of(self._client),
+            payload=payload,
+            with_components=True,
         )
 
     async def _hook_delete(self, hook: Hook, message: str) -> Any:
         adapter = async_context.get()
         if message == ORIGINAL:
             return await adapter.delete_original_interaction_response(
-                hook.application, hook.token, session=self._session()
+                hook.application, hook.token, session=session_of(self._client)
             )
-        return await adapter.delete_webhook_message(hook.application, hook.token, int(message), session=self._session())
+        return await adapter.delete_webhook_message(
+            hook.application, hook.token, int(message), session=session_of(self._client)
+        )
 
     async def _call(self, attempt: Callable[[], Awaitable[_T]]) -> _T:
         """Run a call; wait out outages for some five minutes, then raise BotError `discord_unreachable`.
@@ -159,6 +165,13 @@ class DiscordRest:
         raise BotError(
             "discord_unreachable", "Discord took no messages for minutes.", "The answer is kept for the next start."
         )
+
+
+def session_of(client: discord.Client) -> aiohttp.ClientSession:
+    """The session in which discord.py itself answers interactions: no bot token goes along."""
+    data: Any = {"id": 0, "type": 3, "token": ""}
+    session: aiohttp.ClientSession = discord.Webhook.from_state(data=data, state=client._connection).session
+    return session
 
 
 def refusal(error: discord.HTTPException) -> Undeliverable:

@@ -2,8 +2,12 @@
 
 import logging
 from collections.abc import AsyncIterator, Mapping, Sequence
+from dataclasses import replace
+from functools import partial
 from typing import Any, NoReturn
 
+from adapters.telegram.attached import offers
+from adapters.telegram.downloads import Downloads
 from adapters.telegram.inbound import PLATFORM, Scope, address, read_update
 from adapters.telegram.notes import Notes
 from adapters.telegram.outbound import Delivery
@@ -11,7 +15,7 @@ from adapters.telegram.polling import Accept, OnState, Poller, PollingBot
 from adapters.telegram.transport import PLACEHOLDER, Endpoint, TokenFilter, Transport, quiet_libraries
 from core.auth.secret import Secret
 from core.clock import Clock
-from core.messages import Event, Inbound
+from core.messages import Event, Inbound, Ingress
 from core.ports import Inbox, InboxItem, Update
 
 _CONNECTIONS = 64
@@ -55,6 +59,7 @@ class TelegramPlatform:
             request=self._calls,
             get_updates_request=self._polls,
         )
+        self._downloads = Downloads(self._bot, self._calls, clock)
         self._poller = Poller(self._bot, self._scope, clock, commands)
 
     async def run(self, accept: Accept, on_state: OnState) -> NoReturn:
@@ -66,8 +71,12 @@ class TelegramPlatform:
         await self._poller.run(accept, on_state)
 
     def read(self, update: Update) -> Inbound | None:
-        """What a stored update means, or None if it is nothing for us."""
-        return read_update(update.payload, self._scope)
+        """What a stored update means, or None if it is nothing for us. Its files are fetched when they are asked for."""
+        inbound = read_update(update.payload, self._scope)
+        if inbound is None or inbound.ingress is not Ingress.MESSAGE:
+            return inbound
+        sent = offers(update.payload)
+        return replace(inbound, files=partial(self._downloads.fetch, sent)) if sent else inbound
 
     async def deliver(self, item: InboxItem, inbound: Inbound, events: AsyncIterator[Event]) -> None:
         """Show an answer in the chat that the update came from. Raises ConfigError if the token is refused."""

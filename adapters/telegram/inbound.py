@@ -9,13 +9,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from adapters.telegram.spelling import Spelling, addressed_text
+from adapters.telegram.albums import parts
+from adapters.telegram.attached import offers
+from adapters.telegram.spelling import Said, Spelling, addressed_text
 from core.messages import Inbound, Ingress, Place, Sender
 from core.sessions.key import SessionKey, chat_key, direct_key
 
 PLATFORM = "telegram"
 IDENTITY = "received_by"
-_ATTACHED = ("animation", "photo", "video", "audio", "voice", "document")
 _CALLBACK = re.compile(r"([^\s:]{1,60}):([1-9][0-9]{0,3})")
 
 
@@ -59,11 +60,14 @@ class Address:
 
 
 def read_update(payload: Mapping[str, Any], scope: Scope) -> Inbound | None:
-    """The update as an Inbound: a person's text, alone or under a file, or a press on a button. Everything else is None."""
+    """The update as an Inbound: a person's text, files with or without words, or a press on a button. Everything else is None.
+
+    What came along is not in it: see `offers`, which takes the same payload.
+    """
     press = _mapping(payload.get("callback_query"))
     if press:
         return _read_press(press, scope)
-    return _read_message(_mapping(payload.get("message")), spelling(payload), scope)
+    return _read_message(payload, spelling(payload), scope)
 
 
 def lane(payload: Mapping[str, Any], scope: Scope) -> str:
@@ -106,35 +110,40 @@ def topic(message: Mapping[str, Any]) -> int | None:
     return _number(message.get("message_thread_id")) if message.get("is_topic_message") is True else None
 
 
-def _read_message(message: Mapping[str, Any], names: Spelling, scope: Scope) -> Inbound | None:
+def _read_message(payload: Mapping[str, Any], names: Spelling, scope: Scope) -> Inbound | None:
+    message = _mapping(payload.get("message"))
     sender = _person(message.get("from"))
-    attached = message.get("text") is None
-    text, entities = (
-        message.get("caption" if attached else "text"),
-        message.get("caption_entities" if attached else "entities"),
-    )
     # A message in the name of a chat (channel, anonymous admin) has a stand-in as its sender: there is nobody to authorise.
-    if sender is None or not isinstance(text, str) or message.get("sender_chat") is not None:
+    if sender is None or message.get("sender_chat") is not None:
         return None
     session = scope.session(message, sender.id)
-    said = addressed_text(text, entities if isinstance(entities, list) else [], names)
-    if session is None or said is None or not said.text:
+    said = _said(payload, names)
+    if session is None or said is None or not (said.text or offers(payload)):
         return None
     place = _place(message)
     answered = _mapping(message.get("reply_to_message"))
     to_us = _number(_mapping(answered.get("from")).get("id")) == names.id and "forum_topic_created" not in answered
     mentioned = place.direct or said.named or to_us
-    told = _with_attachment(said.text, message) if attached else said.text
-    return Inbound(ingress=Ingress.MESSAGE, sender=sender, session=session, place=place, text=told, mentioned=mentioned)
+    return Inbound(
+        ingress=Ingress.MESSAGE, sender=sender, session=session, place=place, text=said.text, mentioned=mentioned
+    )
 
 
-def _with_attachment(text: str, message: Mapping[str, Any]) -> str:
-    """Says that a file came along, which is not passed on: an answer can tell it, silence could not. Commands stay as they are."""
-    if text.startswith("/"):
-        return text
-    # An animation is listed as a document too; the more telling word comes first.
-    kind = next((kind for kind in _ATTACHED if kind in message), "file")
-    return f"{text}\n[attached, not readable here: {kind}]"
+def _said(payload: Mapping[str, Any], names: Spelling) -> Said | None:
+    """The text of a message, or its caption; of an album the captions of all parts. None if it is meant for another bot."""
+    texts: list[str] = []
+    named = False
+    for message in parts(payload):
+        key = "text" if isinstance(message.get("text"), str) else "caption"
+        text, entities = message.get(key), message.get("entities" if key == "text" else "caption_entities")
+        if not isinstance(text, str):
+            continue
+        said = addressed_text(text, entities if isinstance(entities, list) else [], names)
+        if said is None:
+            return None
+        named = named or said.named
+        texts += [said.text] if said.text else []
+    return Said("\n".join(texts), named)
 
 
 def _read_press(press: Mapping[str, Any], scope: Scope) -> Inbound | None:

@@ -1,6 +1,7 @@
 """Reading updates: Telegram forgets an update once a later offset is asked for, so that is done after its commit only.
 
-The library's own updater asks first and handles later, and loses what it holds when the process is killed.
+The library's own updater asks first and handles later, and loses what it holds when the process is killed. An album is waited
+for until it is whole (albums.py): the offset stays before it, and the updates of other chats are stored meanwhile.
 """
 
 import logging
@@ -10,6 +11,7 @@ from typing import Any, NoReturn
 from telegram import Bot, BotCommand
 from telegram.error import BadRequest, Conflict, InvalidToken, TelegramError
 
+from adapters.telegram.albums import SETTLE, Arriving, joined
 from adapters.telegram.inbound import IDENTITY, PLATFORM, Scope, lane
 from adapters.telegram.patience import full_jitter
 from adapters.telegram.transport import Flooded, token_refused
@@ -73,15 +75,25 @@ class Poller:
 
     async def _connect_and_poll(self, accept: Accept, on_state: OnState) -> NoReturn:
         identity = await self._connect()
+        arriving, stored = Arriving(), set[int]()
         # The first question does not wait: its answer tells that polling works.
         wait = 0
         while True:
             batch = [raw for raw in await self._bot.fetch(self._offset, wait) if _number(raw) is not None]
-            if batch:
-                await self._store([self._update(raw, identity) for raw in batch], accept, on_state)
-                self._offset = max(_number(raw) or 0 for raw in batch) + 1
-            self._failures, wait = 0, POLL_SECONDS
-            self._report("connected", on_state)
+            held = arriving.held(batch, self._lane)
+            waiting = {_number(raw) for raw in held}
+            fresh = [raw for raw in batch if _number(raw) not in waiting | stored]
+            if fresh:
+                await self._store([self._update(raw, identity) for raw in joined(fresh, self._lane)], accept, on_state)
+            self._offset = _next_offset(batch, held, self._offset)
+            stored = {number for raw in batch if (number := _number(raw) or 0) >= (self._offset or 0)} - waiting
+            self._failures = 0
+            if held:
+                wait = 0
+                await self._clock.sleep(SETTLE)
+            else:
+                wait = POLL_SECONDS
+                self._report("connected", on_state)
 
     async def _store(self, updates: Sequence[Update], accept: Accept, on_state: OnState) -> None:
         """Return when the updates are stored, however long that takes.
@@ -115,9 +127,12 @@ class Poller:
             platform=PLATFORM,
             account=self._scope.account,
             key=str(raw["update_id"]),
-            lane=lane(raw, self._scope),
+            lane=self._lane(raw),
             payload={**raw, IDENTITY: identity},
         )
+
+    def _lane(self, raw: Mapping[str, Any]) -> str:
+        return lane(raw, self._scope)
 
     def _report(self, state: str, on_state: OnState) -> None:
         """Tell a change of state, which the process logs; the same one again is no news."""
@@ -129,3 +144,10 @@ class Poller:
 def _number(raw: Any) -> int | None:
     number = raw.get("update_id") if isinstance(raw, Mapping) else None
     return number if isinstance(number, int) and not isinstance(number, bool) else None
+
+
+def _next_offset(batch: Sequence[Any], held: Sequence[Any], before: int | None) -> int | None:
+    """Past all that is stored: up to the first that is held back, or to the end."""
+    if held:
+        return min(_number(raw) or 0 for raw in held)
+    return max(_number(raw) or 0 for raw in batch) + 1 if batch else before

@@ -15,9 +15,10 @@ import json
 import logging
 import re
 from typing import Any
+from urllib.parse import quote
 
 import httpx
-from telegram.error import TelegramError
+from telegram.error import BadRequest, TelegramError
 from telegram.request import HTTPXRequest, RequestData
 
 from core.auth.secret import Secret
@@ -27,6 +28,7 @@ PLACEHOLDER = "hidden"
 _TOKEN = re.compile(r"[A-Za-z0-9:_-]+")
 _NOT_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.ProxyError, httpx.UnsupportedProtocol)
 _FLOOD_FALLBACK = 5.0
+_LONGEST_REFUSAL = 65_536
 
 
 class Flooded(TelegramError):
@@ -123,6 +125,36 @@ class Transport(HTTPXRequest):
         # Raised outside the handler: httpx's exceptions carry the request with its URL, and must not hang on ours.
         raise failure
 
+    async def download(self, path: str, limit: int) -> bytes:
+        """A file by its path at the Bot API; what comes after `limit` bytes is left there. Redirects are not followed.
+
+        Raises Flooded, Unreachable or Unconfirmed, and BadRequest for what Telegram will not give.
+        """
+        failure: TelegramError
+        url = f"{self._endpoint.base_file_url}{PLACEHOLDER}/{quote(path)}"
+        try:
+            async with self._client.stream("GET", self._endpoint.true_url(url), follow_redirects=False) as answer:
+                if answer.status_code == httpx.codes.OK:
+                    return await _content(answer, limit)
+                refused = await _content(answer, _LONGEST_REFUSAL)
+        except Exception as error:
+            failure = _transport_failure(error)
+        else:
+            code = answer.status_code
+            failure = _answer_failure(code, refused) or BadRequest(f"it answers with status {code}")
+        # Raised outside the handler, as above: the URL of a file holds the token.
+        raise failure
+
+
+async def _content(answer: httpx.Response, limit: int) -> bytes:
+    """The body, with at most one piece more than the limit."""
+    content = bytearray()
+    async for piece in answer.aiter_bytes():
+        content += piece
+        if len(content) > limit:
+            break
+    return bytes(content)
+
 
 def token_refused(error: TelegramError) -> ConfigError:
     """What the operator has to know when Telegram does not accept the token (any more). `error` is Telegram's sentence."""
@@ -143,7 +175,7 @@ def quiet_libraries() -> None:
 def _transport_failure(error: Exception) -> TelegramError:
     if isinstance(error, (Unreachable, Unconfirmed)):
         return error
-    cause = error.__cause__ or error
+    cause = error if isinstance(error, httpx.HTTPError) else error.__cause__ or error
     name = type(cause).__name__
     if isinstance(cause, _NOT_SENT):
         return Unreachable(f"no connection to Telegram ({name})")

@@ -5,6 +5,7 @@ from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator
 from typing import Protocol
 
 from adapters.terminal.display import Display
+from adapters.terminal.files import Enclosed
 from adapters.terminal.inbound import Speaker
 from adapters.terminal.safe_text import decoded
 from core.errors import Suggestion
@@ -20,24 +21,29 @@ class Gateway(Protocol):
 
 
 class Conversation:
-    """Says messages for one speaker and shows the answers on one display."""
+    """Says messages for one speaker and shows the answers on one display. `enclosed` goes with the first that takes files.
 
-    def __init__(self, gateway: Gateway, speaker: Speaker, display: Display) -> None:
+    `begun` is true once something was said.
+    """
+
+    def __init__(self, gateway: Gateway, speaker: Speaker, display: Display, enclosed: Enclosed | None = None) -> None:
+        self._enclosed = enclosed or Enclosed(())
         self._gateway = gateway
         self._speaker = speaker
         self._display = display
         self._answer: asyncio.Task[None] | None = None
         self._stopped = False
+        self.begun = False
 
     async def hold(self, messages: AsyncIterable[str]) -> None:
-        """Answer every message before the next is asked for. Blank ones are left out."""
+        """Answer every message before the next is asked for. Blank ones are left out, unless there are files to go with them."""
         async for message in messages:
-            if message.strip():
+            if message.strip() or self._enclosed.waiting:
                 await self.say(message)
 
     async def say(self, text: str) -> None:
         """Answer one message. Returns early, and without an error, if `stop_answer` was called meanwhile."""
-        self._stopped = False
+        self._stopped, self.begun = False, True
         self._answer = asyncio.create_task(self._show(text))
         try:
             await self._answer
@@ -57,7 +63,8 @@ class Conversation:
         return True
 
     async def _show(self, text: str) -> None:
-        inbound = self._speaker.says(decoded(text))
+        files = self._enclosed.fetch if self._enclosed.waiting else None
+        inbound = self._speaker.says(decoded(text), files=files)
         events = self._gateway.handle(inbound)
         try:
             async for event in events:

@@ -4,7 +4,7 @@ import re
 from dataclasses import dataclass
 
 from core.errors import UserError
-from core.messages import Inbound, Ingress, Place, Sender
+from core.messages import FileFetch, Inbound, Ingress, Place, Sender
 from core.sessions.key import DEFAULT_AGENT, SessionKey, direct_key
 
 PLATFORM = "terminal"
@@ -21,7 +21,7 @@ class Speaker:
     session: SessionKey
     stream: bool = True
 
-    def says(self, text: str, ingress: Ingress = Ingress.MESSAGE) -> Inbound:
+    def says(self, text: str, ingress: Ingress = Ingress.MESSAGE, files: FileFetch | None = None) -> Inbound:
         """The line as the gateway takes it. In a group's session the bot counts as named: nobody else is listening here."""
         direct = is_direct(self.session)
         place = Place(direct=direct, ids=() if direct else _place_ids(self.session))
@@ -33,6 +33,7 @@ class Speaker:
             text=text,
             mentioned=True,
             stream=self.stream,
+            files=files,
         )
 
 

@@ -19,6 +19,7 @@ from core.sessions.key import agent_id
 
 if TYPE_CHECKING:
     from adapters.terminal.display import PlainDisplay
+    from adapters.terminal.files import Enclosed
     from adapters.terminal.inbound import Speaker
     from adapters.terminal.screen import ScreenDisplay
     from bot.app import App
@@ -30,12 +31,13 @@ _DUMB = ("", "dumb", "unknown")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ChatOptions:
-    """What the arguments asked for. `messages` None: they come from standard input."""
+    """What the arguments asked for. `messages` None: they come from standard input. `files` are paths."""
 
     session: str | None = None
     sender: str | None = None
     agent: str | None = None
     messages: tuple[str, ...] | None = None
+    files: tuple[str, ...] = ()
     json: bool = False
     stream: bool = False
 
@@ -47,6 +49,7 @@ class ChatOptions:
             sender=args.sender,
             agent=None if args.agent is None else agent_id(args.agent),
             messages=None if args.message is None else tuple(args.message),
+            files=tuple(args.file or ()),
             json=args.json,
             stream=args.stream,
         )
@@ -63,33 +66,43 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--as", dest="sender", metavar="SENDER", help="speak as platform:id (default: you, an owner)")
     parser.add_argument("--agent", metavar="ID", help="the agent to talk to (default: main)")
     parser.add_argument("-m", "--message", action="append", metavar="TEXT", help="say this and end; may be repeated")
+    parser.add_argument(
+        "--file",
+        action="append",
+        metavar="PATH",
+        help="send this picture or text file with the first message; may be repeated",
+    )
     parser.add_argument("--json", action="store_true", help="print one JSON object a line")
     parser.add_argument("--stream", action="store_true", help="show an answer while it is written")
 
 
 def run(args: argparse.Namespace) -> int:
-    """Chat until the input ends. 0 at its end, 2 for a session or sender that is none, 130 if interrupted."""
+    """Chat until the input ends. 0 at its end, 2 for a session, sender or file that is none, 130 if interrupted."""
     options = ChatOptions.of(args)
-    return run_interruptible(lambda interrupts: chat_in(os.environ, options, interrupts))
+    from bot.environment import read_environment
+
+    return run_interruptible(lambda interrupts: chat_in(read_environment(), options, interrupts))
 
 
 async def chat_in(environ: Mapping[str, str], options: ChatOptions, interrupts: Interrupts) -> int:
     """Open the installation that the environment names and chat in it. Raises BotError if it cannot be opened."""
     from bot.app import build_app
-    from bot.config import load_settings
     from bot.paths import Paths
+    from bot.settings_wiring import open_settings
 
     paths = Paths.of(environ)
-    settings = load_settings(paths.config, environ)
+    settings, environ = open_settings(paths, environ)
     async with build_app(settings, paths, environ=environ, extra_owner=local_owner(), platforms=()) as app:
         return await talk(app, paths.state, options, interrupts)
 
 
 async def talk(app: "App", state: Path, options: ChatOptions, interrupts: Interrupts) -> int:
     """Hold the conversation that the options describe, and say how it ended (an exit code)."""
+    from adapters.terminal.files import Enclosed
     from adapters.terminal.inbound import Speaker, sender_of, session_of
 
     try:
+        enclosed = Enclosed(options.files)
         sender = _local_sender() if options.sender is None else sender_of(options.sender)
         session = session_of(options.session, agent=options.agent, sender=sender, dm_scope=app.rules.dm_scope)
     except UserError as error:
@@ -98,13 +111,14 @@ async def talk(app: "App", state: Path, options: ChatOptions, interrupts: Interr
     if session.agent not in app.rules.agents:
         raise unknown_agent(session.agent, app.rules)
     if options.is_interactive():
-        await _talk_with_a_person(app, state, Speaker(sender=sender, session=session), interrupts)
+        await _talk_with_a_person(app, state, Speaker(sender=sender, session=session), interrupts, enclosed)
     else:
-        await _talk_with_a_script(app, Speaker(sender=sender, session=session, stream=options.stream), options)
+        speaker = Speaker(sender=sender, session=session, stream=options.stream)
+        await _talk_with_a_script(app, speaker, options, enclosed)
     return exit_codes.OK
 
 
-async def _talk_with_a_script(app: "App", speaker: "Speaker", options: ChatOptions) -> None:
+async def _talk_with_a_script(app: "App", speaker: "Speaker", options: ChatOptions, enclosed: "Enclosed") -> None:
     from adapters.terminal.conversation import Conversation
     from adapters.terminal.display import JsonDisplay, PlainDisplay
     from adapters.terminal.lines import read_lines
@@ -112,24 +126,34 @@ async def _talk_with_a_script(app: "App", speaker: "Speaker", options: ChatOptio
     out = _output()
     display = JsonDisplay(out, options.stream) if options.json else PlainDisplay(out, options.stream)
     messages = read_lines(_STANDARD_INPUT) if options.messages is None else _each(options.messages)
+    conversation = Conversation(app.gateway, speaker, display, enclosed)
     try:
-        await Conversation(app.gateway, speaker, display).hold(messages)
+        await conversation.hold(messages)
+        if enclosed.waiting and not conversation.begun:
+            await conversation.say("")
     except BrokenPipeError:
         forget_stdout()  # whoever read the answers has gone; that is the end of the conversation and no failure
+        return
+    if enclosed.waiting:
+        complain("No message took the files of --file: a command takes none.")
 
 
-async def _talk_with_a_person(app: "App", state: Path, speaker: "Speaker", interrupts: Interrupts) -> None:
+async def _talk_with_a_person(
+    app: "App", state: Path, speaker: "Speaker", interrupts: Interrupts, enclosed: "Enclosed"
+) -> None:
     from adapters.terminal.choices import NumberedChoices
     from adapters.terminal.conversation import Conversation
     from adapters.terminal.prompt import HISTORY_FILE, open_history, typed_messages
 
     display = _display_for_a_person()
     choices = NumberedChoices(display)
-    conversation = Conversation(app.gateway, speaker, choices)
+    conversation = Conversation(app.gateway, speaker, choices, enclosed)
     interrupts.on_sigint = conversation.stop_answer
     display.remark(
         f"Session {speaker.session}. /help shows the commands; Ctrl-C stops an answer, Ctrl-D ends the chat."
     )
+    if enclosed.waiting:
+        display.remark(f"The first message goes with {len(enclosed)} file{'' if len(enclosed) == 1 else 's'}.")
     typed = typed_messages(
         app.gateway, speaker, open_history(state / HISTORY_FILE), lambda: display.remark("Ctrl-D ends the chat.")
     )

@@ -8,6 +8,7 @@ import pytest
 
 from core.messages import Button, Delta, Event, Inbound, Reply, ReplyKind, TurnReport, Working
 from tests.adapters.discord_place import Place, a_place, notice, text
+from tests.fakes.discord_cdn import Upload
 from tests.fakes.discord_room import says
 
 
@@ -86,7 +87,7 @@ async def test_what_people_say_to_each_other_is_not_even_committed(place: Place)
         place.alice.says(channel, "hello everybody")
         place.alice.says(channel, "a/b, and maybe /model opus")
         place.alice.says(channel, "<@1> what do you think?")
-        place.alice.says(channel, "", files=("a.png",))
+        place.alice.says(channel, "", files=(Upload("a.png"),))
     heard = await place.hears(place.channel, "hello")
     assert place.room.heard == [heard]
     assert len(place.room.inbox.items) == 1
@@ -97,13 +98,6 @@ async def test_bots_webhooks_and_empty_messages_are_not_heard(place: Place) -> N
     place.alice.says(place.channel, f"<@{place.server.bot.id}>")
     heard = await place.hears(place.channel, "a person")
     assert place.room.heard == [heard]
-
-
-async def test_files_are_named_to_the_model_but_not_to_a_command(place: Place) -> None:
-    heard = await place.hears(place.alice.dm, "look", files=("a.png", "b.txt"))
-    assert heard.text == "look\n[attached, not readable here: a.png, b.txt]"
-    assert (await place.hears(place.alice.dm, "", files=("a.png",))).text == "[attached, not readable here: a.png]"
-    assert (await place.hears(place.alice.dm, "/status", files=("a.png",))).text == "/status"
 
 
 async def test_an_answer_refers_to_its_question_and_shows_no_link_previews(place: Place) -> None:

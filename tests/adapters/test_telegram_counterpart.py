@@ -6,6 +6,8 @@ from typing import Any
 
 import pytest
 
+from tests.fakes.pictures import JPEG
+from tests.fakes.telegram_files import LARGEST_FOR_BOTS, document, photo
 from tests.fakes.telegram_server import TelegramServer
 
 
@@ -94,6 +96,28 @@ async def test_refusals_are_the_ones_that_a_client_knows(server: TelegramServer,
     chat.refusal = "Forbidden: bot was blocked by the user"
     with pytest.raises(exceptions.TelegramForbiddenError):
         await bot.send_message(chat.id, "x")
+
+
+async def test_an_album_is_two_updates_whose_files_can_be_fetched(server: TelegramServer, bot: Any) -> None:
+    from aiogram import exceptions
+
+    ada = server.person(1001)
+    ada.sends_album(server.private(ada), photo(JPEG), document(b"a,b", "a.csv", "text/csv"), caption="/model@Our_Bot")
+    first, second = (update.message for update in await bot.get_updates())
+    assert first.media_group_id == second.media_group_id
+    assert (first.caption, first.text, second.caption) == ("/model@Our_Bot", None, None)
+    assert [e.extract_from(first.caption) for e in first.caption_entities] == ["/model@Our_Bot"]
+    assert (second.document.file_name, second.document.mime_type) == ("a.csv", "text/csv")
+    for file_id, content in ((first.photo[-1].file_id, JPEG), (second.document.file_id, b"a,b")):
+        found = await bot.get_file(file_id)
+        assert found.file_size == len(content)
+        assert (await bot.download_file(found.file_path)).read() == content
+    with pytest.raises(exceptions.TelegramBadRequest, match="wrong file_id"):
+        await bot.get_file("x")
+    ada.sends(server.private(ada), document(bytes(LARGEST_FOR_BOTS + 1), "large"))
+    (_, _, large) = await bot.get_updates()
+    with pytest.raises(exceptions.TelegramBadRequest, match="file is too big"):
+        await bot.get_file(large.message.document.file_id)
 
 
 async def test_a_second_poll_ends_the_first_and_a_revoked_token_ends_both(server: TelegramServer, bot: Any) -> None:

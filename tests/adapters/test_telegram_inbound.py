@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from adapters.telegram.attached import offers
 from adapters.telegram.inbound import IDENTITY, Address, Scope, address, lane, read_update
 from core.messages import Inbound, Ingress
 
@@ -77,26 +78,59 @@ def test_a_mention_anywhere_counts_and_is_removed_at_the_start(text: str, part: 
     assert (inbound.text, inbound.mentioned) == (wanted, True)
 
 
+VOICE = {"voice": {"file_id": "x", "duration": 1}}
+DOCUMENT = {"file_id": "x", "file_name": "a.txt"}
+SIZE = {"file_id": "x", "width": 90, "height": 90}
+
+
 @pytest.mark.parametrize(
-    ("fields", "wanted"),
+    ("fields", "offered"),
     [
-        pytest.param({"photo": []}, "look\n[attached, not readable here: photo]", id="photo"),
-        pytest.param({"document": {}}, "look\n[attached, not readable here: document]", id="document"),
-        pytest.param(
-            {"document": {}, "animation": {}}, "look\n[attached, not readable here: animation]", id="animation"
-        ),
-        pytest.param({"paid_media": {}}, "look\n[attached, not readable here: file]", id="a kind not known here"),
+        pytest.param({"photo": [SIZE]}, ["photo.jpg"], id="photo"),
+        pytest.param({"document": DOCUMENT}, ["a.txt"], id="document"),
+        pytest.param({"document": DOCUMENT, "animation": DOCUMENT}, ["animation"], id="animation"),
+        pytest.param({"venue": {}, "location": {}}, ["venue"], id="venue"),
+        pytest.param({"photo": "x"}, [], id="photo of a wrong shape"),
+        pytest.param({"photo": [None, {}, {"file_id": 5}]}, [], id="sizes of a wrong shape"),
+        pytest.param({"document": [DOCUMENT]}, [], id="document of a wrong shape"),
+        pytest.param({"hologram": {}}, ["file"], id="a kind not known here"),
     ],
 )
-def test_a_caption_is_a_text_that_tells_of_its_file(fields: dict[str, Any], wanted: str) -> None:
-    assert read(message(None, chat=PRIVATE, caption="look", **fields)).text == wanted
+def test_a_caption_is_a_text_and_what_it_is_about_is_offered(fields: dict[str, Any], offered: list[str]) -> None:
+    payload = message(None, chat=PRIVATE, caption="look", **fields)
+    assert read(payload).text == "look"
+    assert [offer.name for offer in offers(payload)] == offered
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        pytest.param({"photo": [SIZE]}, id="photo"),
+        pytest.param({"photo": [SIZE], "caption": "  "}, id="photo with a blank caption"),
+        pytest.param({"photo": [SIZE], "caption": ["look"]}, id="caption of a wrong shape"),
+        pytest.param(VOICE, id="voice"),
+    ],
+)
+def test_files_without_a_word_are_a_message(fields: dict[str, Any]) -> None:
+    inbound = read(message(None, **fields))
+    assert (inbound.text, inbound.mentioned) == ("", False)
 
 
 def test_mentions_and_commands_in_a_caption_are_read_as_in_a_text() -> None:
     mention = entity("mention", "@our_bot look", "@our_bot")
-    mentioned = read(message(None, photo=[], caption="@our_bot look", caption_entities=[mention]))
-    assert (mentioned.text, mentioned.mentioned) == ("look\n[attached, not readable here: photo]", True)
-    assert read(message(None, photo=[], caption="/model@our_bot opus")).text == "/model opus"
+    mentioned = read(message(None, photo=[SIZE], caption="@our_bot look", caption_entities=[mention]))
+    assert (mentioned.text, mentioned.mentioned) == ("look", True)
+    assert read(message(None, photo=[SIZE], caption="/model@our_bot opus")).text == "/model opus"
+
+
+def test_an_album_has_the_captions_and_files_of_all_its_parts() -> None:
+    mention = entity("mention", "@our_bot two", "@our_bot")
+    second = {"photo": [SIZE], "caption": "@our_bot two", "caption_entities": [mention]}
+    payload = {**message(None, photo=[SIZE], caption="one"), "album": [second, VOICE, None, 5]}
+    inbound = read(payload)
+    assert (inbound.text, inbound.mentioned) == ("one\ntwo", True)
+    assert [offer.name for offer in offers(payload)] == ["photo.jpg", "photo 2.jpg", "voice"]
+    assert read_update({**payload, "album": [{"caption": "/model@other_bot", "photo": [SIZE]}]}, SCOPE) is None
 
 
 def test_a_mention_of_a_bot_without_user_name_is_told_by_its_id() -> None:
@@ -175,11 +209,10 @@ def test_the_private_session_is_as_wide_as_the_setting_says() -> None:
         pytest.param(message(sender_chat={"id": -100200, "type": "supergroup"}), id="anonymous admin"),
         pytest.param(message(sender_chat={"id": -9, "type": "channel"}), id="in the name of a channel"),
         pytest.param(message(chat={"id": -9, "type": "channel"}), id="channel"),
-        pytest.param(message(None, photo=[]), id="photo without a word"),
-        pytest.param(message(None, photo=[], caption="  "), id="photo with a blank caption"),
-        pytest.param(message(None, photo=[], caption="/model@other_bot"), id="a captioned command for another bot"),
-        pytest.param(message(None, photo=[], caption=["look"]), id="caption of a wrong shape"),
-        pytest.param(message(None, sticker={}), id="sticker"),
+        pytest.param(message(None, photo=[]), id="a photo of no size"),
+        pytest.param(message(None, photo=[SIZE], caption="/model@other_bot"), id="a captioned command for another bot"),
+        pytest.param(message(None, sticker={}), id="a sticker of a wrong shape"),
+        pytest.param(message(None, pinned_message={}), id="a notice of Telegram's own"),
         pytest.param(message("   "), id="blank"),
         pytest.param({"update_id": 1, "channel_post": message()["message"]}, id="channel post"),
         pytest.param({"update_id": 1, "edited_message": message()["message"]}, id="edited message"),

@@ -20,6 +20,7 @@ _ROUTES = (
     ("GET", "/channels/{channel}", "channel"),
     ("GET", "/channels/{channel}/messages", "history"),
     ("POST", "/channels/{channel}/messages", "send"),
+    ("GET", "/channels/{channel}/messages/{message}", "message_again"),
     ("PATCH", "/channels/{channel}/messages/{message}", "edit"),
     ("DELETE", "/channels/{channel}/messages/{message}", "delete"),
     ("POST", "/channels/{channel}/typing", "typing"),
@@ -124,6 +125,9 @@ class Rest:
         message = self._new(channel, body)
         message.reference = int(body["message_reference"]["message_id"]) if body.get("message_reference") else None
         return message.wire()
+
+    def _message_again(self, parts: Any, *_: Any) -> Any:
+        return self._message(self._of(parts), parts).wire()
 
     def _edit(self, parts: Any, body: dict[str, Any], _: Any) -> Any:
         message = self._message(self._writable(parts), parts)

@@ -13,6 +13,7 @@ from typing import Any, TypeVar
 
 from aiohttp import web
 
+from tests.fakes.discord_cdn import Cdn, Upload
 from tests.fakes.discord_gateway import Gateway
 from tests.fakes.discord_rest import Rest
 from tests.fakes.discord_world import (
@@ -60,6 +61,7 @@ class DiscordServer:
         """Every REST request: method, path, body, headers (lower case)."""
         self.acknowledge_within = 3.0
         self.gateway = Gateway(token, self.bot, self.application, self.guilds, self.changed)
+        self.cdn = Cdn(self)
         self.api_base_url = self.gateway_url = ""
         self._planned: list[Planned] = []
         self._waiting: list[tuple[asyncio.AbstractEventLoop, asyncio.Event]] = []
@@ -196,7 +198,7 @@ class DiscordServer:
 
     async def _start(self) -> None:
         app = web.Application()
-        app.add_routes(Rest(self).routes(_PREFIX))
+        app.add_routes([*Rest(self).routes(_PREFIX), *self.cdn.routes()])
         app.add_routes([web.get("/gateway", self.gateway.handle), web.get("/gateway/", self.gateway.handle)])
         self._runner = web.AppRunner(app, shutdown_timeout=0.2, access_log=None)
         await self._runner.setup()
@@ -234,11 +236,12 @@ class User(Person):
         return self._dm
 
     def says(
-        self, channel: Channel, text: str, *, reply_to: Message | None = None, files: tuple[str, ...] = ()
+        self, channel: Channel, text: str, *, reply_to: Message | None = None, files: tuple[Upload, ...] = ()
     ) -> Message:
         """Write a message. A mention is `<@id>`, of a role `<@&id>`."""
         reference = reply_to.id if reply_to is not None else None
-        message = Message(channel=channel, author=self, content=text, reference=reference, attachments=files)
+        kept = tuple(self._server.cdn.keep(upload) for upload in files)
+        message = Message(channel=channel, author=self, content=text, reference=reference, attachments=kept)
         return self._server.post(message)
 
     def asks(self, channel: Channel, text: str, **how: Any) -> Message:

@@ -3,7 +3,7 @@
 import itertools
 import time
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol
 
 EPHEMERAL, LOADING = 64, 128
 TEXT, DIRECT, THREAD = 0, 1, 11
@@ -144,7 +144,7 @@ class Message:
     nonce: str | None = None
     reference: int | None = None
     interaction: "Interaction | None" = None
-    attachments: tuple[str, ...] = ()
+    attachments: "tuple[Attachment, ...]" = ()
     webhook: bool = False
     pings: list[str] = field(default_factory=list)
     """Whom the message would make a sound for: `everyone`, user ids, role ids."""
@@ -176,7 +176,7 @@ class Message:
             "mention_everyone": False,
             "mentions": [guild.bot.wire()] if guild and named else [],
             "mention_roles": [str(guild.bot_role)] if guild and f"<@&{guild.bot_role}>" in self.content else [],
-            "attachments": [_attachment(name) for name in self.attachments],
+            "attachments": [attachment.wire() for attachment in self.attachments],
             "embeds": [],
             "pinned": False,
             "type": 19 if self.reference else 0,
@@ -205,9 +205,10 @@ class Message:
         return self.wire() | {"guild_id": str(guild.id), "member": guild.member(self.author, with_user=False)}
 
 
-def _attachment(name: str) -> dict[str, Any]:
-    url = f"http://127.0.0.1/{name}"
-    return {"id": str(snowflake()), "filename": name, "size": 1, "url": url, "proxy_url": url}
+class Attachment(Protocol):
+    """A file on a message, as it looks on the wire now: its URL changes."""
+
+    def wire(self) -> dict[str, Any]: ...
 
 
 @dataclass(eq=False, kw_only=True)

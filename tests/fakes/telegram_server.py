@@ -10,17 +10,16 @@ Trouble is made with `fail`, `drop`, `hold`, `revoke`, `steal_polling` and `chat
 """
 
 import asyncio
-import json
 import re
 import threading
-import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Any, Self
 
 from aiohttp import web
 
+from tests.fakes.telegram_calls import Call, Gate, Trouble, body_of, parsed
+from tests.fakes.telegram_files import LARGEST_FOR_BOTS
 from tests.fakes.telegram_world import BOT, ApiError, Chat, ChatMessage, Person, World, checked_version
 
 TOKEN = "777000777:AAcanary-Token_of_the_counterpart0"
@@ -28,39 +27,6 @@ NOT_MODIFIED = (
     "Bad Request: message is not modified: specified new message content and reply markup are exactly the same as a "
     "current content and reply markup of the message"
 )
-
-
-@dataclass
-class Call:
-    """One request of the bot: its method, its parameters as they were understood, and the status of the answer."""
-
-    method: str
-    params: dict[str, Any]
-    status: int = 0
-    at: float = field(default_factory=time.monotonic)
-
-
-@dataclass
-class Trouble:
-    """What is done to the next `times` calls of a method instead of, or after, carrying them out."""
-
-    method: str
-    act: Callable[[], Any]
-    times: int
-    after: bool = False
-
-
-class Gate:
-    """Calls wait at it until it is opened. `waiting` counts those that came."""
-
-    def __init__(self, changed: Callable[[], None]) -> None:
-        self.waiting = 0
-        self.is_open = False
-        self._changed = changed
-
-    def open(self) -> None:
-        self.is_open = True
-        self._changed()
 
 
 class TelegramServer:
@@ -71,6 +37,8 @@ class TelegramServer:
         self.world = World(self.changed)
         self.calls: list[Call] = []
         self.webhook = ""
+        self.redirect = ""
+        """Where an answer with a 3xx sends its reader."""
         self.url = ""
         self._troubles: list[Trouble] = []
         self._gates: dict[str, Gate] = {}
@@ -109,6 +77,7 @@ class TelegramServer:
     async def _site(self) -> None:
         app = web.Application()
         app.router.add_route("*", "/bot{token}/{method}", self._handle)
+        app.router.add_route("GET", "/file/bot{token}/{path:.+}", self._handle)
         runner = web.AppRunner(app, access_log=None, shutdown_timeout=1)
         await runner.setup()
         site = web.TCPSite(runner, "127.0.0.1", 0)
@@ -212,8 +181,9 @@ class TelegramServer:
     # -- the Bot API
 
     async def _handle(self, request: web.Request) -> web.StreamResponse:
-        params = dict(request.query) | await _body(request)
-        call = Call(request.match_info["method"].lower(), _parsed(params))
+        params = dict(request.query) | await body_of(request)
+        # A download is a call of the method `file`, so that trouble can be made for it as for any other.
+        call = Call(request.match_info.get("method", "file").lower(), parsed(params))
         # A poll that has been seen to arrive is safe from trouble that is made afterwards: it waits for a long time.
         troubles = self._take_troubles(call.method, after=False) if call.method == "getupdates" else None
         self.calls.append(call)
@@ -221,9 +191,10 @@ class TelegramServer:
         try:
             self._check_token(request.match_info["token"])
             await self._wait_at_gate(call.method)
+            download = self._content(request.match_info["path"]) if call.method == "file" else None
             for trouble in self._take_troubles(call.method, after=False) if troubles is None else troubles:
                 trouble.act()
-            answer = await self._answer(call)
+            answer = await self._answer(call) if download is None else None
             for trouble in self._take_troubles(call.method, after=True):
                 trouble.act()
             call.status, body = 200, {"ok": True, "result": answer}
@@ -239,7 +210,25 @@ class TelegramServer:
             self.changed()
             return web.Response()
         self.changed()
-        return web.json_response(body, status=call.status)
+        if call.status == 200 and download is not None:
+            return web.Response(body=download, content_type="application/octet-stream")
+        headers = {"Location": self.redirect} if 300 <= call.status < 400 else None
+        return web.json_response(body, status=call.status, headers=headers)
+
+    def _content(self, path: str) -> bytes:
+        kept = self.world.files.at(path)
+        if kept is None:
+            raise ApiError(404, "Not Found")
+        return kept.data
+
+    def _get_file(self, params: dict[str, Any]) -> dict[str, Any]:
+        kept = self.world.files.by_id.get(str(params.get("file_id")))
+        if kept is None:
+            raise ApiError(400, "Bad Request: wrong file_id or the file is temporarily unavailable")
+        if max(kept.told_size or 0, len(kept.data)) > LARGEST_FOR_BOTS:
+            raise ApiError(400, "Bad Request: file is too big")
+        size = {} if kept.told_size is None else {"file_size": kept.told_size}
+        return {"file_id": kept.id, "file_unique_id": f"u{kept.id}", "file_path": kept.path, **size}
 
     def _check_token(self, token: str) -> None:
         if not re.fullmatch(r"\d+:[\w-]+", token):
@@ -273,6 +262,7 @@ class TelegramServer:
             "deletemessage": self._delete_message,
             "sendchataction": self._send_chat_action,
             "answercallbackquery": self._answer_callback_query,
+            "getfile": self._get_file,
         }
         if call.method not in known:
             raise ApiError(404, "Not Found")
@@ -377,20 +367,3 @@ class TelegramServer:
 
     def _find(self, chat: Chat, number: Any) -> ChatMessage | None:
         return next((m for m in chat.messages if number is not None and m.id == int(number)), None)
-
-
-async def _body(request: web.Request) -> dict[str, Any]:
-    if request.content_type == "application/json":
-        return dict(await request.json())
-    return {key: value for key, value in (await request.post()).items() if isinstance(value, str)}
-
-
-_COMPOUND = {"entities", "reply_markup", "reply_parameters", "link_preview_options", "allowed_updates", "commands"}
-
-
-def _parsed(params: dict[str, Any]) -> dict[str, Any]:
-    """Compound parameters come as JSON inside a form; a JSON body has them as they are."""
-    return {
-        key: json.loads(value) if key in _COMPOUND and isinstance(value, str) else value
-        for key, value in params.items()
-    }

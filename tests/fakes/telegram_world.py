@@ -7,6 +7,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
+from tests.fakes.telegram_files import Attached, FileStore
+
 BOT = {"id": 777000777, "is_bot": True, "first_name": "Our bot", "username": "Our_Bot"}
 _COMMAND = re.compile(r"(?<![\w/])/[A-Za-z0-9_]{1,64}(?:@[A-Za-z0-9_]{3,32})?")
 _MENTION = re.compile(r"(?<!\w)@[A-Za-z0-9_]{3,32}")
@@ -60,6 +62,8 @@ class ChatMessage:
     thread: int | None = None
     reply_to: "ChatMessage | None" = None
     deleted: bool = False
+    attached: dict[str, Any] = field(default_factory=dict)
+    """What it carries besides text, as updates tell it; then its text is a caption."""
 
     @property
     def text(self) -> str:
@@ -81,10 +85,13 @@ class ChatMessage:
             "date": int(time.time()),
             "chat": self.chat.as_json(),
             "from": self.sender,
-            "text": now.text,
+            **self.attached,
         }
+        words, marks = ("caption", "caption_entities") if self.attached else ("text", "entities")
+        if now.text or not self.attached:
+            body[words] = now.text
         if now.entities:
-            body["entities"] = [dict(entity) for entity in now.entities]
+            body[marks] = [dict(entity) for entity in now.entities]
         if now.keyboard:
             rows = [[{"text": label, "callback_data": data} for label, data in row] for row in now.keyboard]
             body["reply_markup"] = {"inline_keyboard": rows}
@@ -157,16 +164,34 @@ class Person:
         self, chat: Chat, text: str, *, topic: int | None = None, reply_to: ChatMessage | None = None
     ) -> ChatMessage:
         """Write a message; Telegram marks the commands and mentions in it."""
-        found = [("bot_command", match) for match in _COMMAND.finditer(text)]
-        found += [("mention", match) for match in _MENTION.finditer(text)]
-        marks = tuple(
-            (("type", kind), ("offset", units(text[: match.start()])), ("length", units(match[0])))
-            for kind, match in found
-        )
         with self.world.lock:
-            message = self.world.put(chat, self.as_json(), Version(text, marks), topic, reply_to)
+            message = self.world.put(chat, self.as_json(), _marked(text), topic, reply_to)
             self.world.queue("message", message.as_json())
         return message
+
+    def sends(
+        self,
+        chat: Chat,
+        attached: Attached,
+        caption: str = "",
+        *,
+        album: str | None = None,
+        topic: int | None = None,
+        reply_to: ChatMessage | None = None,
+    ) -> ChatMessage:
+        """Send a file, a sticker, a place, ... Messages with the same `album` are shown as one."""
+        with self.world.lock:
+            message = self.world.put(chat, self.as_json(), _marked(caption), topic, reply_to)
+            message.attached = attached.as_json(self.world.files)
+            if album is not None:
+                message.attached["media_group_id"] = album
+            self.world.queue("message", message.as_json())
+        return message
+
+    def sends_album(self, chat: Chat, *attached: Attached, caption: str = "", **where: Any) -> list[ChatMessage]:
+        """Send an album; each part is an update of its own, the caption is the first one's."""
+        group = str(self.world.number())
+        return [self.sends(chat, part, "" if at else caption, album=group, **where) for at, part in enumerate(attached)]
 
     def presses(self, message: ChatMessage, label: str) -> Press:
         """Press the button with these words. Raises KeyError, naming those that there are."""
@@ -190,6 +215,15 @@ class Person:
         return press
 
 
+def _marked(text: str) -> Version:
+    found = [("bot_command", match) for match in _COMMAND.finditer(text)]
+    found += [("mention", match) for match in _MENTION.finditer(text)]
+    marks = tuple(
+        (("type", kind), ("offset", units(text[: match.start()])), ("length", units(match[0]))) for kind, match in found
+    )
+    return Version(text, marks)
+
+
 def _no_button(label: str, there: list[str]) -> Press:
     raise KeyError(f"no button {label!r}; there are {there}")
 
@@ -204,6 +238,7 @@ class World:
         self.presses: dict[str, Press] = {}
         self.updates: list[dict[str, Any]] = []
         self.menu: list[dict[str, str]] = []
+        self.files = FileStore()
         self._last = 1000
 
     def number(self) -> int:
