@@ -8,49 +8,37 @@ import logging
 import secrets
 from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from core.access import Action, Verdict, decide
-from core.chat.card import retry_card
+from core.chat.card import card_again, retry_card
 from core.chat.lanes import Lanes, Ticket
 from core.chat.ports import TurnGuard
-from core.chat.question import Question, ask
 from core.chat.settle import settle
-from core.chat.stop import Stop
-from core.chat.turn import TurnInput, Turns
+from core.chat.turn import Turns
 from core.clock import Clock
-from core.commands.command import CommandContext
+from core.commands.checks import Checks
+from core.commands.command import Change, CommandContext, Outcome
 from core.commands.errors_told import error_reply
 from core.commands.model_request import RESERVED
 from core.commands.parse import Invocation, parse, parse_inline
 from core.commands.presses import Pressed, find_number, find_press
 from core.commands.registry import BY_NAME
 from core.commands.suggestions import suggestions
-from core.commands.visibility import sees
+from core.commands.visibility import is_owner, sees
 from core.errors import BotError, LostRace, StorageError, Suggestion, UserError
 from core.messages import Event, Inbound, Ingress, Reply, ReplyKind, Working, reply_to_json
+from core.offers import Offers
 from core.resolution.resolver import resolve
 from core.resolution.snapshot import Snapshot
 from core.resolution.source import SnapshotSource
 from core.screening import Screen
 from core.sessions.history import Message
 from core.sessions.key import SessionKey
-from core.sessions.ports import Answered, SessionStore, Shown, ShownStore, Use
+from core.sessions.ports import Answered, SessionStore, ShownStore, TurnRecord, Use
+from core.turn_work import TurnWork, Work, screen_for
 
 log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True, slots=True)
-class _Work:
-    """What a turn is to do. `wish` not None: compact the conversation first, with this in mind. `kept`: the question is one that a
-    card has kept."""
-
-    inbound: Inbound
-    has_question: bool
-    kept: Message | None
-    insists: bool
-    wish: str | None
-    item: int | None
 
 
 class Gateway:
@@ -65,16 +53,17 @@ class Gateway:
         clock: Clock,
         redact: Callable[[str], str],
         guard: TurnGuard,
+        checks: Checks,
     ) -> None:
         self._snapshots = snapshots
         self._sessions = sessions
         self._shown = shown
-        self._turns = turns
         self._clock = clock
         self._redact = redact
-        self._turn_lanes = Lanes(guard)
+        self._checks = checks
+        self._offers = Offers(shown, snapshots, clock)
+        self._turns = TurnWork(snapshots, sessions, turns, self._offers, redact, guard)
         self._command_lanes = Lanes()
-        self._stops: dict[SessionKey, Stop] = {}
 
     async def handle(self, inbound: Inbound, item: int | None = None) -> AsyncGenerator[Event, None]:
         """Answer one inbound. Never raises for anything that a sender, a provider or a file can cause."""
@@ -109,7 +98,7 @@ class Gateway:
 
     def busy(self, key: SessionKey) -> bool:
         """Whether a turn of this session is running."""
-        return self._turn_lanes.busy(key)
+        return self._turns.busy(key)
 
     async def _answer(self, inbound: Inbound, item: int | None) -> AsyncGenerator[Event, None]:
         snapshot = self._snapshots.take(inbound.session)
@@ -124,7 +113,7 @@ class Gateway:
         if mistake is not None:
             raise mistake
         # The place among the turns is taken now, before anything is waited for: a turn comes when its message came.
-        ticket = self._turn_lanes.ticket(inbound.session)
+        ticket = self._turns.ticket(inbound.session)
         try:
             async with aclosing(self._allowed(inbound, item, snapshot, invocation, ticket)) as events:
                 async for event in events:
@@ -152,7 +141,8 @@ class Gateway:
         has_question = kept is not None or (text is not None and (text.strip() != "" or inbound.files is not None))
         wish: str | None = None
         if invocation is not None and BY_NAME[invocation.name].handler is None:
-            invocation, wish = None, invocation.argument
+            wish = invocation.argument
+            invocation = None
         if not has_question and wish is None:
             ticket.give_back()
         if invocation is not None:
@@ -160,18 +150,24 @@ class Gateway:
                 yield reply
             try:
                 # With a message to follow, it is the turn that answers the inbox item.
-                replies = await self._command(inbound, invocation, None if has_question else item)
+                own = None if has_question else item
+                outcome = await self._command(inbound, invocation, own, kept)
+                if outcome.later is not None:
+                    yield Working()
+                    outcome = await self._stored(inbound, await outcome.later(), own, kept)
             except BotError as error:
                 if kept is None:
                     raise
                 # The card is used up, but its message is not lost.
-                yield await self._offer(inbound, retry_card(error_reply(error)), kept)
+                yield await self._offers.offer(inbound, retry_card(error_reply(error)), kept)
                 return
-            for reply in replies:
+            for reply in outcome.replies:
                 yield reply
+            if kept is not None and not outcome.goes_on:
+                return
         if has_question or wish is not None:
-            work = _Work(replace(inbound, text=text or ""), has_question, kept, insists, wish, item)
-            async with aclosing(self._turn(work, ticket)) as events:
+            work = Work(replace(inbound, text=text or ""), has_question, kept, insists, wish, item)
+            async with aclosing(self._turns.run(work, ticket)) as events:
                 async for event in events:
                     yield event
 
@@ -209,75 +205,61 @@ class Gateway:
             return None, inbound.text
         return Invocation("model", inline.argument), inline.rest
 
-    async def _command(self, inbound: Inbound, invocation: Invocation, item: int | None) -> list[Reply]:
-        """Run a command and store what it changes, together with its replies."""
+    async def _command(
+        self, inbound: Inbound, invocation: Invocation, item: int | None, kept: Message | None
+    ) -> Outcome:
+        """Run a command and store what it changes, together with its replies; or give what it does later."""
         async with self._command_lanes.ticket(inbound.session):
-            running = self._stops.get(inbound.session)
             context = CommandContext(
                 snapshot=self._snapshots.take(inbound.session),
                 sender=inbound.sender,
                 sessions=self._sessions,
-                busy=self._turn_lanes.busy(inbound.session),
-                stop=running.ask if running is not None else None,
+                checks=self._checks,
+                busy=self._turns.busy(inbound.session),
+                stop=self._turns.stopper(inbound.session),
+                on_card=kept is not None,
             )
             handler = BY_NAME[invocation.name].handler
             assert handler is not None, "a command without a handler is a turn"
             outcome = await handler(context, invocation.argument)
-            screen = self._screen(inbound, context.snapshot)
-            replies = [await self._offer(inbound, screen.reply(reply), None) for reply in outcome.replies]
-            if inbound.ingress is Ingress.BUTTON and replies:
-                replies[0] = replace(replies[0], replaces=True)
-            if outcome.change is not None:
-                replies = [replace(reply, shared=True) for reply in replies]
-                answered = None if item is None else Answered(item, tuple(reply_to_json(reply) for reply in replies))
-                await self._sessions.save_choice(outcome.change.session, outcome.change.decisions, answered)
-            return replies
+            return outcome if outcome.later is not None else await self._stored(inbound, outcome, item, kept)
 
-    async def _turn(self, work: _Work, ticket: Ticket) -> AsyncGenerator[Event, None]:
-        """What waits for the turns before it: a summary of the conversation, a question, or both in this order."""
-        inbound = work.inbound
-        if ticket.must_wait:
-            yield Working()
-        async with ticket:
-            told, snapshot = await settle(self._snapshots, self._sessions, inbound.session)
-            for reply in told:
-                yield reply
-            stop = self._stops[inbound.session] = Stop()
-            try:
-                async with aclosing(self._work(work, snapshot, stop)) as events:
-                    async for event in events:
-                        yield event
-            finally:
-                del self._stops[inbound.session]  # turns of a session never overlap
+    async def _stored(self, inbound: Inbound, outcome: Outcome, item: int | None, kept: Message | None) -> Outcome:
+        """The outcome as it is told, its change stored. A kept message that may not run yet stands below it on a card."""
+        snapshot = self._snapshots.take(inbound.session)
+        access, told, message = snapshot.rules.access, outcome.replies, None
+        if kept is not None and not outcome.goes_on:
+            owner, may_see = is_owner(inbound.sender, access), sees(inbound.sender, access)
+            told, message = (card_again(told[0], snapshot, resolve(snapshot), may_see, owner),), kept
+        screen = screen_for(self._redact, inbound, snapshot)
+        replies = [await self._offers.offer(inbound, screen.reply(reply), message) for reply in told]
+        if inbound.ingress is Ingress.BUTTON and replies:
+            replies[0] = replace(replies[0], replaces=True)
+        if outcome.change is not None:
+            replies = [replace(reply, shared=True) for reply in replies]
+            answered = None if item is None else Answered(item, tuple(reply_to_json(reply) for reply in replies))
+            await self._save(inbound.session, outcome.change, answered)
+        return replace(outcome, replies=tuple(replies))
 
-    async def _work(self, work: _Work, snapshot: Snapshot, stop: Stop) -> AsyncGenerator[Event, None]:
-        inbound = work.inbound
-        screen = self._screen(inbound, snapshot)
-        if work.wish is not None:
-            item = None if work.has_question else work.item
-            async with aclosing(self._turns.compact(snapshot, screen, stop, item, work.wish)) as events:
-                async for event in events:
-                    yield event
-        if not work.has_question or stop.asked:
+    async def _save(self, key: SessionKey, change: Change, answered: Answered | None) -> None:
+        if change.session is not None:
+            await self._sessions.save_choice(change.session, change.decisions, answered)
             return
-        question = Question(work.kept) if work.kept is not None else await _question(inbound, snapshot)
-        for problem in question.problems:
-            yield Reply(kind=ReplyKind.NOTICE, text=problem)
-        turn = TurnInput(
-            question=question.message,
-            sees=sees(inbound.sender, snapshot.rules.access),
-            screen=screen,
-            item=work.item,
-            stream=inbound.stream,
-            insists=work.insists,
-            stop=stop,
+        session = self._snapshots.take(key).session
+        record = TurnRecord(
+            key=key,
+            epoch=session.epoch,
+            version=session.version,
+            messages=(),
+            session=session,
+            decisions=change.decisions,
+            answered=answered,
         )
-        async with aclosing(self._turns.run(snapshot, turn)) as events:
-            async for event in events:
-                if isinstance(event, Reply) and event.buttons:
-                    yield await self._offer(inbound, event, question.message)
-                else:
-                    yield event
+        try:
+            await self._sessions.finish_turn(record)
+        except StorageError as error:
+            # What it tells of has happened, and is told all the same.
+            log.error("a decision in %s could not be stored: %s", key, error)
 
     # What all of them need
 
@@ -290,12 +272,7 @@ class Gateway:
         reply = Screen(self._redact).reply(error_reply(error))
         if inbound.ingress is Ingress.BUTTON:
             reply = replace(reply, private=True)  # what is wrong with a press concerns who pressed
-        return await self._offer(inbound, reply, None)
-
-    def _screen(self, inbound: Inbound, snapshot: Snapshot) -> Screen:
-        """What the sender may read: no secret, no profile that they may not pin."""
-        may_see = sees(inbound.sender, snapshot.rules.access)
-        return Screen(self._redact, (p.id for p in snapshot.credentials.profiles.values() if not may_see(p)))
+        return await self._offers.offer(inbound, reply)
 
     def _refusal(self, inbound: Inbound, action: Action, snapshot: Snapshot) -> list[Reply] | None:
         """None: go on. Otherwise what is answered, which may be nothing."""
@@ -307,35 +284,5 @@ class Gateway:
         text = f"You are not authorised here. An owner can add {inbound.sender.key} to access.allow."
         return [Reply(kind=ReplyKind.ERROR, code="not_authorised", text=text, private=True)]
 
-    async def _offer(self, inbound: Inbound, reply: Reply, message: Message | None) -> Reply:
-        """Remember the choices of a reply, so that a number or a press can be resolved, also after a restart."""
-        if not reply.buttons:
-            return reply
-        shown = Shown(
-            token=secrets.token_urlsafe(9),
-            session=inbound.session,
-            sender=inbound.sender.key,
-            commands=tuple(button.command for button in reply.buttons),
-            catalog=self._snapshots.take(inbound.session).rules.catalog.fingerprint(),
-            at=self._clock.now(),
-            card=message is not None,
-            message=message,
-        )
-        try:
-            await self._shown.show(shown)
-        except StorageError as error:
-            log.error("choices could not be stored: %s", error)
-            return replace(
-                reply, buttons=(), text=f"{reply.text}\n(The database cannot be written now: numbers do not work.)"
-            )
-        return replace(reply, token=shown.token)
-
     def _aliases(self, snapshot: Snapshot) -> tuple[str, ...]:
         return tuple(snapshot.rules.catalog.aliases) if snapshot.rules.alias_commands else ()
-
-
-async def _question(inbound: Inbound, snapshot: Snapshot) -> Question:
-    """The message with what was sent along. Raises UserError if nothing of it can be asked."""
-    files = await inbound.files() if inbound.files is not None else ()
-    model = resolve(snapshot).next.model
-    return ask(inbound.text, files, snapshot.rules.catalog.entry(model), str(model))

@@ -7,6 +7,7 @@ from datetime import timedelta
 from core.auth.profiles import AuthProfile, CredentialKind
 from core.auth.secret import Secret
 from core.chat.turn import Turns
+from core.commands.checks import Checks
 from core.gateway import Gateway
 from core.messages import Delta, Event, Inbound, Ingress, Place, Reply, ReplyKind, Sender, TurnReport
 from core.models.catalog import Catalog, ModelEntry, ProviderEntry
@@ -16,6 +17,7 @@ from core.resolution.rules import AccessRules, AgentRules, Rules
 from core.resolution.source import SnapshotSource
 from core.sessions.key import SessionKey
 from tests.fakes.clock import FakeClock
+from tests.fakes.credential_check import FakeCredentialCheck
 from tests.fakes.health_store import FakeHealthStore
 from tests.fakes.inbox import FakeInbox
 from tests.fakes.profile_source import FakeProfileSource
@@ -79,14 +81,21 @@ class World:
         self.health = FakeHealthStore()
         self.shown = FakeShownStore()
         self.provider = FakeProviderClient()
+        self.check = FakeCredentialCheck()
         self.credentials = FakeProfileSource(self.profiles)
+        self.rewire()
+        self.events: list[Event] = []
+
+    def rewire(self) -> None:
+        """Put the parts together; again after one was replaced."""
+        self.sessions.health = self.health
         reader = FakeStateReader(self.sessions, self.health)
         self.snapshots = SnapshotSource(lambda: self.rules, self.credentials, reader, self.clock)
         turns = Turns(self.snapshots, self.sessions, self.health, self.provider, self.clock)
+        checks = Checks(self.snapshots, self.health, self.check)
         self.gateway = Gateway(
-            self.snapshots, self.sessions, self.shown, turns, self.clock, self.redact, FakeTurnGuard()
+            self.snapshots, self.sessions, self.shown, turns, self.clock, self.redact, FakeTurnGuard(), checks
         )
-        self.events: list[Event] = []
 
     def redact(self, text: str) -> str:
         """Every key of `profile` is `sk-<id>`."""

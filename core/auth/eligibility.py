@@ -40,11 +40,16 @@ def judge(profile: AuthProfile | None, provider: str, now: datetime) -> Eligibil
         return Eligibility.OK
     if not profile.secret and profile.ref is None:
         return Eligibility.MISSING_CREDENTIAL
-    if profile.kind in (CredentialKind.TOKEN, CredentialKind.OAUTH):
+    if may_expire(profile):
         expiry = _expiry(profile.expires, now)
         if expiry is not Eligibility.OK:
             return expiry
     return Eligibility.OK if profile.secret else Eligibility.UNRESOLVED_REF
+
+
+def may_expire(profile: AuthProfile) -> bool:
+    """Whether time alone can change the verdict on it."""
+    return profile.expires is not None and profile.kind in (CredentialKind.TOKEN, CredentialKind.OAUTH)
 
 
 def _mode_fits(profile: AuthProfile) -> bool:
@@ -68,8 +73,6 @@ def expiry_moment(expires: object) -> datetime | None:
 
 
 def _expiry(expires: object, now: datetime) -> Eligibility:
-    if expires is None:
-        return Eligibility.OK
     moment = expiry_moment(expires)
     if moment is None:
         return Eligibility.INVALID_EXPIRES

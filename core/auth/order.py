@@ -7,23 +7,25 @@ cooling comes last, soonest back first.
 """
 
 import hashlib
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from core.auth.eligibility import Eligibility, judge
+from core.auth.eligibility import Eligibility, judge, may_expire
 from core.auth.health import Window
-from core.auth.profiles import AuthProfile, CredentialKind
+from core.auth.profiles import AuthProfile, CredentialKind, ProfileSet
 from core.auth.provider_names import credential_provider
 
 _KINDS = (CredentialKind.OAUTH, CredentialKind.CLI, CredentialKind.TOKEN, CredentialKind.API_KEY)
 _NEVER = datetime.min.replace(tzinfo=UTC)
+_LAST = (len(_KINDS), _NEVER)
 _FOREVER = datetime.max.replace(tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True)
 class Placed:
-    """One credential of a provider. `position` counts from 1; None: it is not in the order, and `eligibility` says why."""
+    """One credential of a provider. `position` counts from 1; None: it is not in the order, and `eligibility` says why; or nobody
+    asked where it stands (`Line.find`)."""
 
     id: str
     profile: AuthProfile | None
@@ -34,7 +36,7 @@ class Placed:
     @property
     def usable(self) -> bool:
         """In the order and not out."""
-        return self.position is not None and self.block is None
+        return self.eligibility is Eligibility.OK and self.block is None
 
 
 def explicit_order(provider: str, *orders: Mapping[str, Sequence[str]]) -> tuple[str, ...] | None:
@@ -54,84 +56,143 @@ def order_fingerprint(explicit: Sequence[str] | None) -> str:
     return hashlib.sha256("\n".join(explicit).encode()).hexdigest()[:12]
 
 
-def place(
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Own:
+    """A provider's own profiles in a set, with what neither time nor health changes of them: found once for each set."""
+
+    profiles: Mapping[str, AuthProfile]
+    stored: Mapping[str, AuthProfile]
+    verdicts: Mapping[str, Eligibility]
+    """Of those that time changes nothing of."""
+    ranks: Mapping[str, int]
+    """By kind; whatever comes from the surroundings has none, and is never ordered by its use."""
+
+    @classmethod
+    def of(cls, credentials: ProfileSet, provider: str, now: datetime) -> "_Own":
+        wanted = credential_provider(provider)
+        own = {name: p for name, p in credentials.profiles.items() if credential_provider(p.provider) == wanted}
+        stored = {name: profile for name, profile in own.items() if not profile.from_environment}
+        return cls(
+            profiles=own,
+            stored=stored,
+            verdicts={name: judge(p, provider, now) for name, p in own.items() if not may_expire(p)},
+            ranks={name: _KINDS.index(profile.kind) for name, profile in stored.items()},
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Line:
+    """A provider's credentials at one moment. Each stands in it as it would if it were asked for alone, and a line of many costs
+    only what is asked of it: a turn whose credential is known needs no order of the others."""
+
+    provider: str
+    credentials: ProfileSet
+    own: _Own
+    base: Collection[str]
+    """The ids that the order is made of, each once."""
+    is_explicit: bool
+    block: Callable[[AuthProfile], Window | None]
+    last_used: Callable[[AuthProfile], datetime | None]
+    now: datetime
+
+    def usable(self) -> tuple[AuthProfile, ...]:
+        """Those that can serve now, in order."""
+        return tuple(self._sorted(p for p in self._eligible(self._verdicts()) if self.block(p) is None))
+
+    def placed(self) -> tuple[Placed, ...]:
+        """Every credential of the provider: those in the order first, with positions; then the others, each with its reason."""
+        verdicts = self._verdicts()
+        ordered = [(profile, self.block(profile)) for profile in self._sorted(self._eligible(verdicts))]
+        ordered.sort(key=lambda one: _return(one[1]))
+        others = [name for name, verdict in verdicts.items() if verdict is not Eligibility.OK]
+        others += [name for name in self.own.profiles if name not in verdicts]
+        return (
+            *(Placed(p.id, p, Eligibility.OK, window, n) for n, (p, window) in enumerate(ordered, start=1)),
+            *(self._stands(name) for name in others),
+        )
+
+    def find(self, name: str) -> Placed | None:
+        """One of them as it stands, without its position. None: the provider has no such credential, and no order names it."""
+        return self._stands(name) if name in self.own.profiles or name in self.base else None
+
+    def _verdicts(self) -> Mapping[str, Eligibility]:
+        return {name: self._verdict(name) for name in self.base}
+
+    def _verdict(self, name: str) -> Eligibility:
+        known = self.own.verdicts.get(name)
+        return judge(self.credentials.profiles.get(name), self.provider, self.now) if known is None else known
+
+    def _stands(self, name: str) -> Placed:
+        verdict, profile = self._verdict(name), self.credentials.profiles.get(name)
+        is_left_out = name not in self.base
+        # What stands in the order and may not be used has no block: whether it is out is no question then.
+        asks = is_left_out or verdict is Eligibility.OK
+        block = self.block(profile) if profile is not None and asks else None
+        reason = Eligibility.EXCLUDED_BY_AUTH_ORDER if is_left_out and verdict is Eligibility.OK else verdict
+        return Placed(name, profile, reason, block, None)
+
+    def _eligible(self, verdicts: Mapping[str, Eligibility]) -> Iterable[AuthProfile]:
+        profiles = self.credentials.profiles
+        return (profiles[name] for name, verdict in verdicts.items() if verdict is Eligibility.OK)
+
+    def _sorted(self, profiles: Iterable[AuthProfile]) -> Iterable[AuthProfile]:
+        """An explicit order as it is; else by kind, then the least recently used first."""
+        ranks = self.own.ranks
+        if self.is_explicit:
+            return profiles
+        return sorted(profiles, key=lambda p: (ranks[p.id], self.last_used(p) or _NEVER) if p.id in ranks else _LAST)
+
+
+def line(
     provider: str,
-    profiles: Mapping[str, AuthProfile],
+    credentials: ProfileSet,
     explicit: Sequence[str] | None,
     configured: Sequence[str],
     block: Callable[[AuthProfile], Window | None],
     last_used: Callable[[AuthProfile], datetime | None],
     now: datetime,
     surroundings: bool = True,
-) -> tuple[Placed, ...]:
-    """Every credential of a provider: those in the order first, with positions; then the others, each with its reason.
+) -> Line:
+    """The line of a provider's credentials.
 
     `surroundings` false: keys of the environment and the config do not stand in for missing profiles, because what the store
     holds is not known.
     """
-    wanted = credential_provider(provider)
-    own = {name: p for name, p in profiles.items() if credential_provider(p.provider) == wanted}
-    base = _base(own, profiles, explicit, configured, provider, now, surroundings)
-    verdicts = {name: judge(profiles.get(name), provider, now) for name in base}
-    eligible = [profiles[name] for name, verdict in verdicts.items() if verdict is Eligibility.OK]
-    if not explicit:
-        eligible.sort(key=lambda p: (_rank(p), _NEVER if p.from_environment else last_used(p) or _NEVER))
-    windows = {profile.id: block(profile) for profile in eligible}
-    eligible.sort(key=lambda profile: _return(windows[profile.id]))
-    placed = [Placed(p.id, p, Eligibility.OK, windows[p.id], n) for n, p in enumerate(eligible, start=1)]
-    placed += [
-        Placed(name, profiles.get(name), v, None, None) for name, v in verdicts.items() if v is not Eligibility.OK
-    ]
-    placed += [_left_out(profile, provider, block, now) for name, profile in own.items() if name not in verdicts]
-    return tuple(placed)
+    own = credentials.once(("own", provider), lambda: _Own.of(credentials, provider, now))
+    if explicit is not None:
+        base: Collection[str] = _unique(explicit)
+    elif configured:
+        base = _unique(configured)
+    else:
+        base = own.stored or (_first_kind(own.profiles.values()) if surroundings else ())
+    if configured and base and not any(name in credentials.profiles for name in base):
+        # Every id that the operator wrote is gone from the store, as after a renaming: what is stored is what is meant.
+        usable = [name for name, profile in own.stored.items() if judge(profile, provider, now) is Eligibility.OK]
+        base = _unique(usable) or base
+    return Line(
+        provider=provider,
+        credentials=credentials,
+        own=own,
+        base=base,
+        is_explicit=bool(explicit),
+        block=block,
+        last_used=last_used,
+        now=now,
+    )
 
 
 def _return(window: Window | None) -> datetime:
     return _NEVER if window is None else window.until or _FOREVER
 
 
-def _base(
-    own: Mapping[str, AuthProfile],
-    profiles: Mapping[str, AuthProfile],
-    explicit: Sequence[str] | None,
-    configured: Sequence[str],
-    provider: str,
-    now: datetime,
-    surroundings: bool,
-) -> list[str]:
-    stored = [name for name, profile in own.items() if not profile.from_environment]
-    if explicit is not None:
-        base = _unique(explicit)
-    elif configured:
-        base = _unique(configured)
-    else:
-        base = stored or (_first_kind(own.values()) if surroundings else [])
-    if configured and base and not any(name in profiles for name in base):
-        # Every id that the operator wrote is gone from the store, as after a renaming: what is stored is what is meant.
-        return [name for name in stored if judge(own[name], provider, now) is Eligibility.OK] or base
-    return base
-
-
-def _first_kind(profiles: Iterable[AuthProfile]) -> list[str]:
+def _first_kind(profiles: Iterable[AuthProfile]) -> Collection[str]:
     surroundings = [p for p in profiles if p.from_environment]
     for kind in (CredentialKind.ENV, CredentialKind.CONFIG, CredentialKind.NONE):
         ids = [p.id for p in surroundings if p.kind is kind]
         if ids:
             return ids
-    return []
+    return ()
 
 
-def _left_out(
-    profile: AuthProfile, provider: str, block: Callable[[AuthProfile], Window | None], now: datetime
-) -> Placed:
-    verdict = judge(profile, provider, now)
-    reason = Eligibility.EXCLUDED_BY_AUTH_ORDER if verdict is Eligibility.OK else verdict
-    return Placed(profile.id, profile, reason, block(profile), None)
-
-
-def _unique(ids: Sequence[str]) -> list[str]:
-    return list(dict.fromkeys(ids))
-
-
-def _rank(profile: AuthProfile) -> int:
-    return _KINDS.index(profile.kind) if profile.kind in _KINDS else len(_KINDS)
+def _unique(ids: Iterable[str]) -> Collection[str]:
+    return dict.fromkeys(ids)

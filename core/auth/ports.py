@@ -1,6 +1,7 @@
 """What core needs from outside to know credentials and their health."""
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Protocol
 
 from core.auth.health import ProfileHealth
@@ -14,6 +15,15 @@ class ProfileSource(Protocol):
     """
 
     def load(self, agent: str) -> ProfileSet: ...
+
+
+@dataclass(frozen=True, slots=True)
+class HealthChange:
+    """A pure change of what is stored of one credential, for whoever writes it together with something else."""
+
+    profile: str
+    fingerprint: str
+    change: Callable[[ProfileHealth], ProfileHealth]
 
 
 class HealthStore(Protocol):

@@ -5,11 +5,14 @@ Credentials from the environment and from the config are profiles too, with ids 
 `config:acme`), so that they can be ordered, pinned and shown like any other.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import Any, TypeVar
 
 from core.auth.secret import Secret, SecretRef
+
+T = TypeVar("T")
 
 
 class CredentialKind(StrEnum):
@@ -82,3 +85,12 @@ class ProfileSet:
     """(profile id, field) of every oauth entry that holds a reference: see core.auth.oauth_guard."""
     damaged: frozenset[str] = frozenset()
     """Providers of entries that cannot be used: the same holds for each of them."""
+    _found: dict[Hashable, Any] = field(default_factory=dict, init=False, repr=False, compare=False)
+
+    def once(self, question: Hashable, answer: Callable[[], T]) -> T:
+        """The answer to a question about this set and nothing else, found once. Nothing in a set changes, and it is the same
+        one for every message until a store does."""
+        if question not in self._found:
+            self._found[question] = answer()
+        found: T = self._found[question]
+        return found

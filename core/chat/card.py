@@ -4,6 +4,7 @@ The message is kept: it runs when a choice is made (product.md 5.2). A number or
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -14,6 +15,7 @@ from core.errors import FailureReason
 from core.messages import Button, Reply, ReplyKind
 from core.models.lookup import quote
 from core.resolution import words
+from core.resolution.outage import check_choices
 from core.resolution.resolver import Pinned, Resolution, pin_is_out
 from core.resolution.rules import CrossBilling
 from core.resolution.snapshot import Snapshot
@@ -39,21 +41,22 @@ _HINTS = {
 }
 
 
-def unserved(snapshot: Snapshot, resolution: Resolution, attempts: Sequence[Attempt], sees: Sees) -> Reply:
-    """The reply to a message that nothing could serve. `snapshot` is taken after the attempts."""
+def unserved(snapshot: Snapshot, resolution: Resolution, attempts: Sequence[Attempt], sees: Sees, owner: bool) -> Reply:
+    """The reply to a message that nothing could serve. `snapshot` is taken after the attempts. An `owner` may have the provider
+    of what is out asked again."""
     pinned = resolution.pinned
     if pinned is not None and pinned.pin is not None and pin_is_out(pinned) and not resolution.candidates:
-        return _pin_card(snapshot, resolution, pinned, attempts, sees)
+        return _pin_card(snapshot, resolution, pinned, attempts, sees, owner)
     if resolution.withheld and not resolution.candidates:
         return _money_card(snapshot, resolution, attempts, sees)
     last = attempts[-1].failure if attempts else None
     if last is not None and (resolution.candidates or not resolution.placed):
         return _failed(snapshot, attempts)
-    return _nobody(snapshot, resolution, attempts, sees)
+    return _nobody(snapshot, resolution, attempts, sees, owner)
 
 
 def _pin_card(
-    snapshot: Snapshot, resolution: Resolution, pinned: Pinned, attempts: Sequence[Attempt], sees: Sees
+    snapshot: Snapshot, resolution: Resolution, pinned: Pinned, attempts: Sequence[Attempt], sees: Sees, owner: bool
 ) -> Reply:
     placed, now = pinned.placed, snapshot.now
     _, reason, until, _ = standing(placed)
@@ -70,7 +73,7 @@ def _pin_card(
         if p.usable and p.id != pinned.profile and p.profile is not None and sees(p.profile)
     ][:3]
     choices += [("Prefer instead", "/model prefer")] if pinned.mode is PinMode.STRICT else []
-    choices += [("Release pin", "/model auto"), _RETRY]
+    choices += [("Release pin", "/model auto"), _RETRY, *(check_choices([placed]) if owner else ())]
     data = {"profile": pinned.profile, "reason": reason, "until": iso(until)}
     lead = [told, *_account(attempts), "Your message is kept and runs when you choose:"]
     return _card("pinned_unavailable", lead, choices, data)
@@ -100,7 +103,7 @@ def _money_card(snapshot: Snapshot, resolution: Resolution, attempts: Sequence[A
     return _card("cross_billing", lead, choices, data)
 
 
-def _nobody(snapshot: Snapshot, resolution: Resolution, attempts: Sequence[Attempt], sees: Sees) -> Reply:
+def _nobody(snapshot: Snapshot, resolution: Resolution, attempts: Sequence[Attempt], sees: Sees, owner: bool) -> Reply:
     ref = resolution.selected.ref
     visible = [p for p in resolution.placed if p.profile is not None and sees(p.profile)]
     states = _some([f"  {p.id}: {words.state(p, snapshot.now)}" for p in visible])
@@ -114,7 +117,8 @@ def _nobody(snapshot: Snapshot, resolution: Resolution, attempts: Sequence[Attem
             told += " The profile store, or an entry of it, could not be read; `remoteclaw models status` says why."
         code = "no_credentials"
     lead = [told, *states, *_account(attempts), "Your message is kept. Choose another model with /model, or:"]
-    return _card(code, lead, [_RETRY], {"profile": None, "reason": code, "until": iso(until)})
+    choices = [_RETRY, *(check_choices(resolution.placed) if owner else ())]
+    return _card(code, lead, choices, {"profile": None, "reason": code, "until": iso(until)})
 
 
 def _failed(snapshot: Snapshot, attempts: Sequence[Attempt]) -> Reply:
@@ -180,6 +184,14 @@ def _card(code: str, lead: list[str], choices: list[tuple[str, str]], data: dict
     return Reply(
         kind=ReplyKind.ERROR, code=code, text="\n".join(lines), data={**data, "choices": listed}, buttons=buttons
     )
+
+
+def card_again(told: Reply, snapshot: Snapshot, resolution: Resolution, sees: Sees, owner: bool) -> Reply:
+    """The card once more, after a choice on it that did not help: what came of that, then who is out now and what can be done."""
+    if resolution.candidates:
+        return retry_card(replace(told, buttons=()))
+    card = unserved(snapshot, resolution, (), sees, owner)
+    return replace(card, text=f"{told.text}\n{card.text}")
 
 
 def retry_card(reply: Reply) -> Reply:

@@ -45,6 +45,8 @@ class TurnInput:
     item: int | None
     stream: bool
     insists: bool = False
+    owner: bool = False
+    """Whether the sender may have a credential checked that is out."""
     stop: Stop = field(default_factory=Stop)
 
 
@@ -109,7 +111,7 @@ class Turns:
         if answer is None:
             latest = serving.again()
             partial = [Reply(kind=ReplyKind.TEXT, text=attempts.shown)] if attempts.shown else []
-            card = unserved(latest, resolve(latest), attempts.made, turn.sees)
+            card = unserved(latest, resolve(latest), attempts.made, turn.sees, turn.owner)
             return None, [screened(reply) for reply in (*partial, card)]
         text = turn.screen.text(answer.completed.text)
         served = Reply(kind=ReplyKind.TEXT, text=text)
@@ -134,6 +136,7 @@ class Turns:
             decisions=(*decisions, *ends),
             answered=None if turn.item is None else Answered(turn.item, tuple(reply_to_json(r) for r in replies)),
             spent=(spent_on(answer.snapshot, answer.candidate, answer.completed.usage, self._clock.now()),),
+            health=attempts.success,
         )
         return record, replies
 

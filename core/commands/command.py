@@ -7,6 +7,7 @@ the replies to the platform; if the store says that somebody was faster, the rep
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 
+from core.commands.checks import Checks
 from core.messages import Reply, Sender
 from core.resolution.snapshot import Snapshot
 from core.sessions.ports import SessionStore
@@ -15,18 +16,24 @@ from core.sessions.session import Decision, Session
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """A new state of the session and the decisions that led to it."""
+    """A new state of the session and the decisions that led to it. Without a session only the decisions are stored."""
 
-    session: Session
+    session: Session | None
     decisions: tuple[Decision, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What a command leads to. Without a change it has only looked."""
+    """What a command leads to. Without a change it has only looked.
+
+    `later`: what takes time. The gateway says that it is working, lets other commands of the session go on, and answers with
+    what comes of it. `goes_on`: a message that a card has kept may run now; else it stays kept.
+    """
 
     replies: tuple[Reply, ...]
     change: Change | None = None
+    later: "Callable[[], Awaitable[Outcome]] | None" = None
+    goes_on: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,10 +49,13 @@ class CommandContext(Asker):
     """Everything that a command may know and ask."""
 
     sessions: SessionStore
+    checks: Checks
     busy: bool = False
     """A turn of this session is running: a change holds from the next one."""
     stop: Callable[[], None] | None = None
     """Ends the running turn."""
+    on_card: bool = False
+    """It was chosen on a card that has kept a message."""
 
 
 Handler = Callable[[CommandContext, str], Awaitable[Outcome]]

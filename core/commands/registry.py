@@ -1,5 +1,6 @@
 """The table of commands, in the order of menus and help."""
 
+from core.commands.clear import recheck
 from core.commands.command import Command, CommandContext, Outcome
 from core.commands.model import model, models
 from core.commands.session import fresh, new, restore, stop, whoami
@@ -41,5 +42,6 @@ COMMANDS = (
     Command(name="help", summary="what can be typed", handler=help_, aliases=("start",)),
     Command(name="fresh", summary="a new conversation with the same model", handler=fresh, hidden=True),
     Command(name="restore", summary="what the Keep button does", handler=restore, hidden=True, argument="<moment>"),
+    Command(name="recheck", summary="what the Check button does", handler=recheck, hidden=True, argument="<profile>"),
 )
 BY_NAME = {name: command for command in COMMANDS for name in (command.name, *command.aliases)}

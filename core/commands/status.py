@@ -1,5 +1,6 @@
 """`/model status`: everything that decides the next message (product.md 4.3), and `/status`: the same in five lines."""
 
+from core.commands.clear import with_checks
 from core.commands.command import CommandContext, Outcome
 from core.commands.visibility import is_owner, sees
 from core.messages import Reply, ReplyKind
@@ -21,7 +22,8 @@ def show_status(context: CommandContext) -> Outcome:
         lines += [*status_lines(snapshot, resolution, provider, may_see, owner), ""]
     if owner:
         lines += [f"Note: {problem}" for problem in snapshot.credentials.problems]
-    return Outcome((Reply(kind=ReplyKind.STATUS, text="\n".join(lines).strip(), data=data),))
+    reply = Reply(kind=ReplyKind.STATUS, text="\n".join(lines).strip(), data=data)
+    return Outcome((with_checks(reply, snapshot) if owner else reply,))
 
 
 async def show_short(context: CommandContext, argument: str) -> Outcome:

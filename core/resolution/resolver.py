@@ -4,9 +4,11 @@ A turn, `/model`, `/model status`, `models status` and `models explain` all ask 
 a turn tries.
 """
 
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
+from functools import cached_property
 
 from core.auth.eligibility import Eligibility
 from core.auth.order import Placed, order_fingerprint
@@ -68,7 +70,7 @@ class Selected:
 
 @dataclass(frozen=True, slots=True)
 class Pinned:
-    """The pin in force. Exactly one of `pin` and `auto` is set. `placed` is the profile as it stands."""
+    """The pin in force. Exactly one of `pin` and `auto` is set. `placed` is the profile as it stands, without a position."""
 
     profile: str
     source: PinSource
@@ -89,83 +91,110 @@ class Next:
     until: datetime | None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class Resolution:
-    """The answer. `candidates` is what a turn tries now, in order; `placed` every credential of the model's provider; `withheld`
-    what would be tried too if it did not cost money (product.md 6)."""
+    """The answer. What a turn does not ask of it is not worked out: the one that it tries first is nearly always known without
+    looking at the others."""
 
     selected: Selected
     pinned: Pinned | None
     next: Next
-    candidates: tuple[Candidate, ...]
-    placed: tuple[Placed, ...]
-    withheld: tuple[Candidate, ...] = ()
+    _snapshot: Snapshot = field(repr=False)
+
+    def each(self) -> Iterator[Candidate]:
+        """`candidates`, one after the other."""
+        return _candidates(self._snapshot, self.selected, self.pinned)
+
+    @cached_property
+    def candidates(self) -> tuple[Candidate, ...]:
+        """What a turn tries now, in order."""
+        return tuple(self.each())
+
+    @cached_property
+    def withheld(self) -> tuple[Candidate, ...]:
+        """What would be tried too if it did not cost money (product.md 6)."""
+        return _withheld(self._snapshot, self.selected, self.pinned)
+
+    @property
+    def placed(self) -> tuple[Placed, ...]:
+        """Every credential of the model's provider."""
+        return self._snapshot.placed(self.selected.ref)
 
 
 def resolve(snapshot: Snapshot) -> Resolution:
     """Decide."""
     selected, choice, inherited = _select(snapshot)
-    placed = snapshot.placed(selected.ref)
-    user = _user_pin(snapshot, selected.ref, choice, inherited, placed)
-    pinned = user or _auto_pin(snapshot, selected.ref, placed)
-    candidates = _candidates(selected.ref, pinned, placed)
-    if user is None and selected.source in (ModelSource.AGENT, ModelSource.DEFAULT):
-        for fallback in snapshot.agent.fallbacks:
-            if fallback != selected.ref:
-                candidates += _candidates(fallback, None, snapshot.placed(fallback))
-    withheld = _withheld(snapshot, selected.ref, user, candidates)
-    candidates = [candidate for candidate in candidates if candidate not in withheld]
-    return Resolution(
-        selected=selected,
-        pinned=pinned,
-        next=_next(snapshot, selected.ref, pinned, placed, candidates, bool(withheld)),
-        candidates=tuple(candidates),
-        placed=placed,
-        withheld=withheld,
-    )
+    pinned = _user_pin(snapshot, selected.ref, choice, inherited) or _auto_pin(snapshot, selected.ref)
+    return Resolution(selected=selected, pinned=pinned, next=_next(snapshot, selected, pinned), _snapshot=snapshot)
 
 
-def _withheld(
-    snapshot: Snapshot, selected: ModelRef, user: Pinned | None, candidates: list[Candidate]
-) -> tuple[Candidate, ...]:
-    """The metered candidates that would take the place of a subscription without anybody's word (product.md 6).
+def _candidates(snapshot: Snapshot, selected: Selected, pinned: Pinned | None) -> Iterator[Candidate]:
+    costs = _Costs(snapshot, selected.ref, pinned)
+    return (candidate for candidate in _offers(snapshot, selected, pinned) if not costs.forbid(candidate))
+
+
+def _withheld(snapshot: Snapshot, selected: Selected, pinned: Pinned | None) -> tuple[Candidate, ...]:
+    costs = _Costs(snapshot, selected.ref, pinned)
+    return tuple(candidate for candidate in _offers(snapshot, selected, pinned) if costs.forbid(candidate))
+
+
+def _offers(snapshot: Snapshot, selected: Selected, pinned: Pinned | None) -> Iterator[Candidate]:
+    """All that could serve now, whatever it costs: a pin's own credential, the others in order, then the fallback models."""
+    model = selected.ref
+    if pinned is not None and pinned.placed.profile is not None and not pin_is_out(pinned):
+        yield Candidate(model, pinned.placed.profile)
+    if pinned is None or pinned.mode is not PinMode.STRICT:
+        yield from (Candidate(model, p) for p in snapshot.usable(model) if pinned is None or p.id != pinned.profile)
+    is_users = pinned is not None and pinned.pin is not None
+    if is_users or selected.source not in (ModelSource.AGENT, ModelSource.DEFAULT):
+        return
+    for fallback in snapshot.agent.fallbacks:
+        if fallback != model:
+            yield from (Candidate(fallback, profile) for profile in snapshot.usable(fallback))
+
+
+class _Costs:
+    """Which candidates would take the place of a subscription and cost money without anybody's word (product.md 6).
 
     Whether the subscription could serve now does not matter: that it cannot is what the money would be spent for. What a user
     has pinned is their word.
     """
-    if snapshot.rules.cross_billing is CrossBilling.ANNOUNCE:
-        return ()
-    subscribed = _subscriptions(snapshot, selected)
-    return tuple(
-        candidate
-        for candidate in candidates
-        if candidate.profile.billing == METERED
-        and (user is None or user.profile != candidate.profile.id)
-        and (
-            _comes_after(snapshot, candidate, _subscriptions(snapshot, candidate.model))
-            if candidate.model.provider == selected.provider
-            else subscribed
-        )
-    )
 
+    def __init__(self, snapshot: Snapshot, selected: ModelRef, pinned: Pinned | None) -> None:
+        self._snapshot = snapshot
+        self._selected = selected
+        self._word = pinned.profile if pinned is not None and pinned.pin is not None else None
+        self._subscribed: dict[ModelRef, frozenset[str]] = {}
 
-def _subscriptions(snapshot: Snapshot, model: ModelRef) -> list[str]:
-    return [
-        placed.id
-        for placed in snapshot.placed(model)
-        if placed.profile is not None
-        and placed.profile.billing == SUBSCRIPTION
-        and placed.eligibility is not Eligibility.EXCLUDED_BY_AUTH_ORDER
-    ]
+    def forbid(self, candidate: Candidate) -> bool:
+        """Whether this one may not be tried."""
+        if candidate.profile.billing != METERED or candidate.profile.id == self._word:
+            return False
+        if self._snapshot.rules.cross_billing is CrossBilling.ANNOUNCE:
+            return False
+        if candidate.model.provider != self._selected.provider:
+            return bool(self._subscriptions(self._selected))
+        return self._comes_after_one(candidate)
 
+    def _comes_after_one(self, candidate: Candidate) -> bool:
+        """Whether a subscription stands before it. Where nobody gave an order, every subscription does."""
+        subscribed = self._subscriptions(candidate.model)
+        order = self._snapshot.order(candidate.model.provider)
+        if not order or not subscribed:
+            return bool(subscribed)
+        first = next((place for place, name in enumerate(order) if name in subscribed), None)
+        return first is not None and candidate.profile.id not in order[:first]
 
-def _comes_after(snapshot: Snapshot, candidate: Candidate, subscribed: list[str]) -> bool:
-    """Whether a subscription stands before it. Where nobody gave an order, every subscription does."""
-    order = snapshot.order(candidate.model.provider)
-    if not order:
-        return bool(subscribed)
-    before = order[: order.index(candidate.profile.id)] if candidate.profile.id in order else order
-    return any(name in before for name in subscribed)
+    def _subscriptions(self, model: ModelRef) -> frozenset[str]:
+        if model not in self._subscribed:
+            self._subscribed[model] = frozenset(
+                placed.id
+                for placed in self._snapshot.placed(model)
+                if placed.profile is not None
+                and placed.profile.billing == SUBSCRIPTION
+                and placed.eligibility is not Eligibility.EXCLUDED_BY_AUTH_ORDER
+            )
+        return self._subscribed[model]
 
 
 def _select(snapshot: Snapshot) -> tuple[Selected, Choice | None, bool]:
@@ -194,13 +223,11 @@ def _inheritable(snapshot: Snapshot) -> Choice | None:
     return next((choice for choice in reversed(standing) if choice.turns_left is None), None)
 
 
-def _user_pin(
-    snapshot: Snapshot, model: ModelRef, choice: Choice | None, inherited: bool, placed: tuple[Placed, ...]
-) -> Pinned | None:
+def _user_pin(snapshot: Snapshot, model: ModelRef, choice: Choice | None, inherited: bool) -> Pinned | None:
     if choice is None or choice.pin is None:
         return None
     pin = choice.pin
-    stands = next((p for p in placed if p.id == pin.profile), None)
+    stands = snapshot.stands(model, pin.profile)
     if stands is None:
         profile = snapshot.credentials.profiles.get(pin.profile)
         verdict = Eligibility.PROFILE_MISSING if profile is None else Eligibility.PROVIDER_MISMATCH
@@ -209,12 +236,12 @@ def _user_pin(
     return Pinned(pin.profile, source, pin.mode, choice, pin, None, stands)
 
 
-def _auto_pin(snapshot: Snapshot, model: ModelRef, placed: tuple[Placed, ...]) -> Pinned | None:
+def _auto_pin(snapshot: Snapshot, model: ModelRef) -> Pinned | None:
     """The automatic pin, while it holds: the profile exists, is in the unchanged order, is not out, the session not idle."""
     auto = snapshot.session.auto(model.provider)
     if auto is None:
         return None
-    stands = next((p for p in placed if p.id == auto.profile), None)
+    stands = snapshot.stands(model, auto.profile)
     if stands is None or not stands.usable or auto_pin_is_idle(auto, snapshot.now, snapshot.rules.sticky_idle):
         return None
     if auto.order_fingerprint != order_fingerprint(snapshot.order(model.provider)):
@@ -240,24 +267,9 @@ def _pinnable(placed: Placed) -> bool:
     return placed.eligibility in (Eligibility.OK, Eligibility.EXCLUDED_BY_AUTH_ORDER)
 
 
-def _candidates(model: ModelRef, pinned: Pinned | None, placed: tuple[Placed, ...]) -> list[Candidate]:
-    usable = [p.profile for p in placed if p.usable and p.profile is not None]
-    if pinned is None:
-        return [Candidate(model, profile) for profile in usable]
-    first = [] if pin_is_out(pinned) or pinned.placed.profile is None else [pinned.placed.profile]
-    others = [] if pinned.mode is PinMode.STRICT else [p for p in usable if p.id != pinned.profile]
-    return [Candidate(model, profile) for profile in first + others]
-
-
-def _next(
-    snapshot: Snapshot,
-    model: ModelRef,
-    pinned: Pinned | None,
-    placed: tuple[Placed, ...],
-    candidates: list[Candidate],
-    is_withheld: bool,
-) -> Next:
-    head = candidates[0] if candidates else None
+def _next(snapshot: Snapshot, selected: Selected, pinned: Pinned | None) -> Next:
+    head = next(_candidates(snapshot, selected, pinned), None)
+    model = selected.ref
     served = head.model if head else model
     profile = head.profile.id if head else None
     if pinned is not None and pinned.source is not PinSource.AUTO:
@@ -269,8 +281,8 @@ def _next(
         if pinned is not None and pinned.auto is not None and pinned.profile == profile:
             return Next(served, profile, NextReason.STICKY, pinned.auto.used_at + snapshot.rules.sticky_idle)
         return Next(served, profile, NextReason.ORDER, None)
-    out = [p.block for p in placed if p.position is not None and p.block is not None]
-    if out or is_withheld:
+    out = [p.block for p in snapshot.placed(model) if p.position is not None and p.block is not None]
+    if out or _withheld(snapshot, selected, pinned):
         returns = [window.until for window in out if window.until is not None]
         return Next(model, None, NextReason.ALL_UNAVAILABLE, min(returns, default=None))
     return Next(model, None, NextReason.NO_CREDENTIALS, None)

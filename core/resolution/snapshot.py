@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from core.auth.health import Lane, ProfileHealth, Window
-from core.auth.order import Placed, explicit_order, place
+from core.auth.order import Line, Placed, explicit_order, line
 from core.auth.profiles import AuthProfile, ProfileSet
 from core.auth.provider_names import credential_provider
 from core.errors import BotError
@@ -28,6 +28,11 @@ class Snapshot:
     parent: Session | None
     credentials: ProfileSet
     health: Mapping[tuple[str, str], ProfileHealth] = field(default_factory=dict)
+    _placed: dict[ModelRef, tuple[Placed, ...]] = field(default_factory=dict, init=False, repr=False, compare=False)
+    """What `placed` has answered. Nothing in a snapshot changes, and one view asks for the same model many times."""
+    _usable: dict[ModelRef, tuple[AuthProfile, ...]] = field(
+        default_factory=dict, init=False, repr=False, compare=False
+    )
 
     @property
     def agent(self) -> AgentRules:
@@ -70,12 +75,15 @@ class Snapshot:
 
     def block(self, profile: AuthProfile, model: ModelRef) -> Window | None:
         """What keeps a credential from serving a model. A rate limit of one profile holds for all of its account."""
-        return self._block(profile, model, self._accounts())
+        return self._block(profile, str(model), self._accounts())
 
-    def _block(self, profile: AuthProfile, model: ModelRef, accounts: Accounts) -> Window | None:
-        own = self.health_of(profile).block(str(model), self.now)
-        others = accounts.get(_account(profile), ()) if profile.account is not None else ()
-        shared = [self._rate_limit(other, model) for other in others if other.id != profile.id]
+    def _block(self, profile: AuthProfile, model: str, accounts: Accounts) -> Window | None:
+        known = self.health.get((profile.id, profile.fingerprint or ""))
+        own = known.block(model, self.now) if known is not None and known.windows else None
+        if profile.account is None:
+            return own
+        others = (other for other in accounts.get(_account(profile), ()) if other.id != profile.id)
+        shared = [self.health_of(other).block(model, self.now, Lane.COOLDOWN) for other in others]
         windows = [w for w in (own, *shared) if w is not None]
         return max(windows, key=lambda w: (w.until is None, w.until or self.now)) if windows else None
 
@@ -95,14 +103,14 @@ class Snapshot:
 
     def _accounts(self) -> Accounts:
         """Found once for all credentials: looking for each one's neighbours by itself grows with their square."""
+        return self.credentials.once("accounts", self._find_accounts)
+
+    def _find_accounts(self) -> Accounts:
         found: dict[tuple[str | None, str], list[AuthProfile]] = {}
         for profile in self.credentials.profiles.values():
             if profile.account is not None:
                 found.setdefault(_account(profile), []).append(profile)
         return found
-
-    def _rate_limit(self, profile: AuthProfile, model: ModelRef) -> Window | None:
-        return self.health_of(profile).block(str(model), self.now, Lane.COOLDOWN)
 
     def order(self, provider: str) -> tuple[str, ...] | None:
         """The explicit order of a provider: the agent's own, else the config's; None if nobody gave one."""
@@ -115,13 +123,28 @@ class Snapshot:
 
     def placed(self, model: ModelRef) -> tuple[Placed, ...]:
         """Every credential of the model's provider, as it stands for this model."""
-        accounts = self._accounts()
-        return place(
+        if model not in self._placed:
+            self._placed[model] = self._line(model).placed()
+        return self._placed[model]
+
+    def usable(self, model: ModelRef) -> tuple[AuthProfile, ...]:
+        """Those of `placed` that can serve now, in order: what a turn needs of it, and several times cheaper."""
+        if model not in self._usable:
+            self._usable[model] = self._line(model).usable()
+        return self._usable[model]
+
+    def stands(self, model: ModelRef, name: str) -> Placed | None:
+        """One of `placed`, without its position. It costs the same however many there are."""
+        return self._line(model).find(name)
+
+    def _line(self, model: ModelRef) -> Line:
+        accounts, name = self._accounts(), str(model)
+        return line(
             model.provider,
-            self.credentials.profiles,
+            self.credentials,
             self.order(model.provider),
             explicit_order(model.provider, self.rules.configured_profiles) or (),
-            lambda profile: self._block(profile, model, accounts),
+            lambda profile: self._block(profile, name, accounts),
             lambda profile: self.health_of(profile).last_used,
             self.now,
             surroundings=not self.is_blind(model.provider),

@@ -1,7 +1,8 @@
 """Takes snapshots: the only reader of sessions, health and credentials for a decision."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
+from core.auth.health import ProfileHealth
 from core.auth.ports import ProfileSource
 from core.clock import Clock
 from core.resolution.ports import StateReader
@@ -19,6 +20,7 @@ class SnapshotSource:
         self._profiles = profiles
         self._state = state
         self._clock = clock
+        self._health: tuple[tuple[ProfileHealth, ...], Mapping[tuple[str, str], ProfileHealth]] = ((), {})
 
     def take(self, key: SessionKey) -> Snapshot:
         """Everything that a decision for this session may know, now."""
@@ -30,5 +32,13 @@ class SnapshotSource:
             session=state.sessions[key],
             parent=state.sessions[key.parent] if key.parent is not None else None,
             credentials=self._profiles.load(key.agent),
-            health=health_by_credential(state.health),
+            health=self._by_credential(state.health),
         )
+
+    def _by_credential(self, health: tuple[ProfileHealth, ...]) -> Mapping[tuple[str, str], ProfileHealth]:
+        """Made once for each answer of the reader, which gives the very same one while nothing has changed."""
+        known, found = self._health
+        if known is not health:
+            found = health_by_credential(health)
+            self._health = health, found
+        return found

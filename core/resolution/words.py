@@ -36,6 +36,8 @@ def state(placed: Placed, now: datetime) -> str:
         return name
     if name == "ineligible":
         expiry = expiry_moment(placed.profile.expires) if placed.profile else None
+        if placed.eligibility is Eligibility.EXPIRED and placed.profile is not None and placed.profile.refreshable:
+            return "expired, refreshable"
         if placed.eligibility is Eligibility.EXPIRED and expiry is not None:
             return f"expired {ago(expiry, now)}"
         return reason or name

@@ -146,10 +146,10 @@ class Decision:
     at: datetime
     actor: str
     action: str
-    """select, pin, mode, release, default, undo, ended, reset, keep, rotate, fallback, served"""
+    """select, pin, mode, release, default, undo, ended, reset, keep, rotate, fallback, served, clear"""
     before: str
     after: str
-    """`provider/model@profile`, either half may be missing."""
+    """`provider/model@profile`, either half may be missing; of `clear`: a profile and its state."""
     reason: str
 
 

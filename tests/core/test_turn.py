@@ -110,7 +110,9 @@ async def test_a_strict_pin_is_never_replaced_and_a_card_tells() -> None:
     assert world.served == ["acme:work"]
     assert (card.kind, card.code) == (ReplyKind.ERROR, "pinned_unavailable")
     assert "acme:work is pinned here and out: cooling 2m · rate_limit" in card.text
-    assert [b.label for b in card.buttons] == ["Use acme:home once", "Prefer instead", "Release pin", "Try again"]
+    assert [b.label for b in card.buttons] == [
+        "Use acme:home once", "Prefer instead", "Release pin", "Try again", "Check acme:work again",
+    ]  # fmt: skip
     assert world.report()["outcome"] == "failed"
     await world.say("hi")
     assert world.served == ["acme:work"], "known to be out: not even asked"

@@ -61,7 +61,7 @@ class TestPins:
             card = replies(chat.say("the kept one"), "error")[0]
             assert card["code"] == "pinned_unavailable"
             assert [choice["label"] for choice in card["data"]["choices"]] == [
-                "Use acme:home once", "Prefer instead", "Release pin", "Try again",
+                "Use acme:home once", "Prefer instead", "Release pin", "Try again", "Check acme:work again",
             ]  # fmt: skip
             assert turn(chat.say("the kept two"))["outcome"] == "failed"
             assert arrived(server) == ["acme:work"]

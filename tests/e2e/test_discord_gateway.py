@@ -199,7 +199,9 @@ class TestChoosing:
         running.provider.script[ONE] = [status(429, {"retry-after": "900"})]
         running.ada.says(dm, "the kept message")
         card = until(lambda: [m for m in running.told(dm, 0) if "is pinned here and out" in m.content])[0]
-        assert buttons(card) == ["Use iota:two once", "Prefer instead", "Release pin", "Try again"]
+        assert buttons(card) == [
+            "Use iota:two once", "Prefer instead", "Release pin", "Try again", "Check iota:one again",
+        ]  # fmt: skip
         for _ in range(2):
             running.ada.presses(card, "Use iota:two once")
         until(lambda: any(m.content == "served-by:TWO2" for m in running.told(dm, 0)))

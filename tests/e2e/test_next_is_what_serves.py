@@ -24,6 +24,7 @@ from adapters.storage.shown import SqlShownStore
 from adapters.storage.state import SqlStateReader
 from core.auth.profiles import CredentialKind
 from core.chat.turn import Turns
+from core.commands.checks import Checks
 from core.commands.explain import explain
 from core.errors import Failure, FailureReason
 from core.gateway import Gateway
@@ -56,9 +57,8 @@ class SqlWorld(World):
         store, health = SqlSessionStore(self.database), SqlHealthStore(self.database)
         self.snapshots = SnapshotSource(lambda: self.rules, self.credentials, SqlStateReader(self.database), self.clock)
         turns = Turns(self.snapshots, store, health, self.provider, self.clock)
-        self.gateway = Gateway(
-            self.snapshots, store, SqlShownStore(self.database), turns, self.clock, self.redact, FakeTurnGuard()
-        )
+        shown, checks = SqlShownStore(self.database), Checks(self.snapshots, health, self.check)
+        self.gateway = Gateway(self.snapshots, store, shown, turns, self.clock, self.redact, FakeTurnGuard(), checks)
         self.from_outside = SnapshotSource(lambda: self.rules, self.credentials, SqliteStatusReader(path), self.clock)
 
 

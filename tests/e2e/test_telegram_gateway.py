@@ -107,7 +107,8 @@ class TestChoosing:
         running.provider.script[ONE] = [status(429, {"retry-after": "900"})]
         card = running.asks(running.ada, group, "@Our_Bot the kept message")
         assert "iota:one is pinned here and out: cooling 15m" in card.text
-        assert card.labels == [["Use iota:two once", "Prefer instead", "Release pin"], ["Try again"]]
+        offered = [["Use iota:two once", "Prefer instead", "Release pin"], ["Try again", "Check iota:one again"]]
+        assert card.labels == offered
         press = running.bob.presses(card, "Release pin")
         running.telegram.wait(lambda: press.answered)
         assert press.alert is not None

@@ -9,17 +9,20 @@ from core.sessions.key import SessionKey
 from core.sessions.ports import Answered, TurnRecord
 from core.sessions.session import Decision, Session
 from core.sessions.spending import Spent, Total
+from tests.fakes.health_store import FakeHealthStore
 from tests.fakes.inbox import FakeInbox
 
 
 class FakeSessionStore:
     """`core.sessions.ports.SessionStore`. Look at `sessions`, `messages` (by key and epoch) and `decided` (oldest first).
 
-    `inbox` is where `answered` items are marked; without one, an answered item is an error.
+    `inbox` is where `answered` items are marked; without one, an answered item is an error. `health` is where the health of a
+    turn's credential is stored.
     """
 
-    def __init__(self, inbox: FakeInbox | None = None) -> None:
+    def __init__(self, inbox: FakeInbox | None = None, health: FakeHealthStore | None = None) -> None:
         self.inbox = inbox or FakeInbox()
+        self.health = health or FakeHealthStore()
         self.sessions: dict[SessionKey, Session] = {}
         self.messages: dict[tuple[SessionKey, int], list[Message]] = {}
         self.decided: dict[SessionKey, list[Decision]] = {}
@@ -52,6 +55,8 @@ class FakeSessionStore:
             self.messages[record.key, record.epoch] = [*before, *record.messages]
         self.decided.setdefault(record.key, []).extend(record.decisions)
         self.spent.setdefault(record.key, []).extend(record.spent)
+        if record.health is not None:
+            await self.health.update_health(record.health.profile, record.health.fingerprint, record.health.change)
 
     async def totals(self, key: SessionKey) -> tuple[Total, ...]:
         groups: dict[tuple[str, str], list[Spent]] = {}
