@@ -4,34 +4,40 @@
 an HTTP client, for `models status` and `models explain`. Every import of an adapter is made where it is needed.
 """
 
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from contextlib import asynccontextmanager, closing
+import logging
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
+from contextlib import asynccontextmanager, closing, contextmanager
 from dataclasses import dataclass, replace
-from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from bot.config.rules import build_rules
 from bot.credentials import CredentialSource
 from bot.database_url import sqlite_path
-from bot.installation import InForce, Installation
 from bot.log import learn_secrets, redact
+from bot.models_wiring import bring_up_to_date, model_makings, models_documents, with_models
 from bot.paths import Paths
-from core.auth.refs import SOURCES, SecretSource, UnresolvedRef, resolve_ref
-from core.auth.secret import Secret, SecretRef
+from bot.secret_values import revealed
+from bot.settings_wiring import rereading
+from core.auth.refs import SOURCES, SecretSource
 from core.clock import Clock
-from core.errors import ConfigError
+from core.models.catalog import Catalog, ProviderEntry
 from core.resolution.ports import StateReader
 from core.resolution.rules import Rules
 from core.resolution.source import SnapshotSource
 from core.sessions.key import DEFAULT_AGENT
 
+log = logging.getLogger(__name__)
+
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from adapters.providers.registry import HttpProviderClient
     from adapters.storage.profile_writer import ProfileWriter
     from adapters.storage.reader import SqliteStatusReader
     from bot.config.settings import Settings
+    from bot.installation import InForce, Installation
     from bot.run import ServedPlatform
+    from core.auth.ports import HealthStore
     from core.chat.ports import ProviderClient
     from core.gateway import Gateway
     from core.ports import Inbox
@@ -41,7 +47,7 @@ if TYPE_CHECKING:
 class App:
     """A running installation."""
 
-    installation: Installation
+    installation: "Installation"
     clock: Clock
     gateway: "Gateway"
     inbox: "Inbox"
@@ -62,6 +68,11 @@ class Inspection:
     clock: Clock
     snapshots: SnapshotSource
     state: "SqliteStatusReader"
+    credentials: CredentialSource
+
+    def providers(self, rules: Rules | None = None) -> Mapping[str, ProviderEntry]:
+        """The providers as requests reach them: with the headers that references give. `rules`: those of an agent's snapshot."""
+        return _with_headers(rules or self.rules, self.credentials.headers()).catalog.providers
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +84,18 @@ class StoreAccess:
     state: StateReader
     clock: Clock
     providers: frozenset[str]
+    writer: Callable[[str], "ProfileWriter"]
+    edit_file: Callable[["Path", Callable[[bytes], bytes]], bool]
+
+
+@dataclass(frozen=True, slots=True)
+class SecretTools:
+    """What the commands of `secrets` work with. `open_sources` makes the sources of references that settings mean; `declared` are
+    the variables that built-in providers declare; the rest is that of StoreAccess."""
+
+    open_sources: Callable[["Settings", Mapping[str, str]], Mapping[str, SecretSource]]
+    declared: frozenset[str]
+    clock: Clock
     writer: Callable[[str], "ProfileWriter"]
     edit_file: Callable[["Path", Callable[[bytes], bytes]], bool]
 
@@ -94,48 +117,72 @@ async def build_app(
     `extra_owner` owns it besides `access.owners` (the person at the terminal). `reread` gives the settings for a reload; left
     out, those of the config file. The other arguments replace parts, for tests. Raises BotError for whatever cannot be opened.
     """
-    import asyncio
-
     from adapters.providers.registry import HttpProviderClient
     from adapters.storage.engine import open_database
     from adapters.storage.health import SqlHealthStore
     from adapters.storage.inbox import SqlInbox
     from adapters.storage.migrate import ensure
+    from adapters.storage.older_stores import import_older_stores
     from adapters.storage.sessions import SqlSessionStore
     from adapters.storage.shown import SqlShownStore
     from adapters.storage.state import SqlStateReader
     from adapters.storage.turn_locks import TurnLocks
-    from bot.config.load import load_settings
+    from bot.checking import ProviderCheck
+    from bot.platforms_wiring import enabled_platforms
     from core.chat.turn import Turns
+    from core.commands.checks import Checks
     from core.gateway import Gateway
 
     time = clock or _system_clock()
     sources = _sources(settings, environ)
     path = _database_path(settings, paths, sources)
-    first = await _opened(settings, paths, environ, extra_owner, sources)
-
-    async def reopen() -> InForce:
-        fresh = await asyncio.to_thread(reread or partial(load_settings, paths.config, environ))
-        return await _opened(fresh, paths, environ, extra_owner, _sources(fresh, environ))
-
-    installation = Installation(first, reopen)
+    installation = await _installation(settings, paths, environ, extra_owner, sources, reread)
     paths.create()
     ensure(path)
     with open_database(path) as database, closing(TurnLocks(path.with_name(f"{path.name}.turns"), time)) as guard:
         inbox = SqlInbox(database)
         sessions = SqlSessionStore(database)
         snapshots = SnapshotSource(lambda: installation.rules, installation, SqlStateReader(database), time)
-        client = provider or HttpProviderClient(time)
-        turns = Turns(snapshots, sessions, SqlHealthStore(database), client, time)
-        gateway = Gateway(snapshots, sessions, SqlShownStore(database), turns, time, redact, guard)
+        client, health = HttpProviderClient(time), SqlHealthStore(database)
+        for sentence in await import_older_stores(
+            paths.state, settings.agents.list, paths.oauth, time, health, installation
+        ):
+            log.info("%s", sentence)
+        turns = Turns(snapshots, sessions, health, provider or client, time)
+        checks = Checks(snapshots, health, ProviderCheck(client, time))
+        gateway = Gateway(snapshots, sessions, SqlShownStore(database), turns, time, redact, guard, checks)
         served = (
-            platforms if platforms is not None else _platforms(settings, sources, first.rules, inbox, gateway, time)
+            platforms
+            if platforms is not None
+            else enabled_platforms(settings, sources, installation.rules, inbox, gateway, time)
         )
         try:
             yield App(installation, time, gateway, inbox, snapshots, served)
         finally:
-            if isinstance(client, HttpProviderClient):
-                await client.close()
+            await client.close()
+
+
+async def _installation(
+    settings: "Settings",
+    paths: Paths,
+    environ: Mapping[str, str],
+    extra_owner: str | None,
+    sources: Mapping[str, SecretSource],
+    reread: Callable[[], "Settings"] | None,
+) -> "Installation":
+    """What is in force, and how it is read anew."""
+    import asyncio
+
+    from bot.installation import Installation
+
+    first = await _opened(settings, paths, environ, extra_owner, sources)
+    read = rereading(paths, environ, reread)
+
+    async def reopen() -> "InForce":
+        fresh, around = await asyncio.to_thread(read)
+        return await _opened(fresh, paths, around, extra_owner, _sources(fresh, around))
+
+    return Installation(first, reopen)
 
 
 def inspect_installation(
@@ -144,14 +191,34 @@ def inspect_installation(
     """Open the installation for looking only: nothing is made, migrated or written but the salt of the fingerprints."""
     from adapters.storage.reader import SqliteStatusReader
 
-    rules = _rules(settings, None)
+    rules = _rules(settings, None, paths)
     time = clock or _system_clock()
     sources = _sources(settings, environ)
     state = SqliteStatusReader(_database_path(settings, paths, sources))
     reader: StateReader = state
     credentials = _credentials(settings, paths, environ, sources)
     snapshots = SnapshotSource(lambda: rules, credentials, reader, time)
-    return Inspection(rules, time, snapshots, state)
+    return Inspection(rules, time, snapshots, state, credentials)
+
+
+def provider_client(clock: Clock) -> "HttpProviderClient":
+    """A client for requests that are no turn. Whoever opens it closes it."""
+    from adapters.providers.registry import HttpProviderClient
+
+    return HttpProviderClient(clock)
+
+
+@contextmanager
+def open_health(settings: "Settings", paths: Paths, environ: Mapping[str, str]) -> Iterator["HealthStore"]:
+    """The health of credentials, to be changed beside whoever serves. Raises BotError for a database that cannot be used."""
+    from adapters.storage.engine import open_database
+    from adapters.storage.health import SqlHealthStore
+    from adapters.storage.migrate import ensure
+
+    path = database_path(settings, paths, environ)
+    ensure(path)
+    with open_database(path) as database:
+        yield SqlHealthStore(database)
 
 
 def open_stores(settings: "Settings", paths: Paths, environ: Mapping[str, str]) -> StoreAccess:
@@ -168,9 +235,37 @@ def open_stores(settings: "Settings", paths: Paths, environ: Mapping[str, str]) 
         state=SqliteStatusReader(_database_path(settings, paths, sources)),
         clock=clock,
         providers=frozenset({*builtin_providers(), *settings.models.providers}),
-        writer=lambda agent: ProfileWriter(paths.state, agent, clock),
+        writer=lambda agent: ProfileWriter(paths.state, agent, clock, oauth_dir=paths.oauth),
         edit_file=lambda path, change: edit_file(path, clock, change),
     )
+
+
+def open_secrets(paths: Paths) -> SecretTools:
+    """For looking at secrets and moving them. Asks for no secret: `open_stores` may run a command for the database's URL."""
+    from adapters.providers.builtin import builtin_providers
+    from adapters.storage.locked_file import edit_file
+    from adapters.storage.profile_writer import ProfileWriter
+
+    clock = _system_clock()
+    return SecretTools(
+        open_sources=_sources,
+        declared=frozenset(name for provider in builtin_providers().values() for name in provider.env),
+        clock=clock,
+        writer=lambda agent: ProfileWriter(paths.state, agent, clock, oauth_dir=paths.oauth),
+        edit_file=lambda path, change: edit_file(path, clock, change),
+    )
+
+
+def first_model(settings: "Settings", paths: Paths, environ: Mapping[str, str]) -> str | None:
+    """The default model of the first built-in provider that has a credential here: what a config would name that is not yet."""
+    from adapters.providers.builtin import builtin_providers
+
+    found = _credentials(settings, paths, environ, _sources(settings, environ)).load(DEFAULT_AGENT)
+    served = {profile.provider for profile in found.profiles.values()}
+    models = (
+        f"{name}/{p.default_model}" for name, p in builtin_providers().items() if name in served and p.default_model
+    )
+    return next(models, None)
 
 
 def database_path(settings: "Settings", paths: Paths, environ: Mapping[str, str]) -> "Path":
@@ -181,7 +276,7 @@ def database_path(settings: "Settings", paths: Paths, environ: Mapping[str, str]
 def _database_path(settings: "Settings", paths: Paths, sources: Mapping[str, SecretSource]) -> "Path":
     if settings.database.url is None:
         return paths.database
-    return sqlite_path(_secret(settings.database.url, "database.url", sources))
+    return sqlite_path(revealed(settings.database.url, "database.url", sources))
 
 
 async def _opened(
@@ -190,18 +285,22 @@ async def _opened(
     environ: Mapping[str, str],
     extra_owner: str | None,
     sources: Mapping[str, SecretSource],
-) -> InForce:
+) -> "InForce":
     """Everything that the settings say, with every reference asked for. Raises BotError."""
-    rules = _rules(settings, extra_owner)
+    from bot.installation import InForce
+
+    rules = _rules(settings, extra_owner, paths)
     credentials = _credentials(settings, paths, environ, sources)
     await credentials.prepare()
+    if await bring_up_to_date(model_makings(settings, paths, environ, rules), credentials):
+        rules = _rules(settings, extra_owner, paths)
     return InForce(settings, _with_headers(rules, credentials.headers()), credentials)
 
 
-def _rules(settings: "Settings", extra_owner: str | None) -> Rules:
+def _rules(settings: "Settings", extra_owner: str | None, paths: Paths) -> Rules:
     from adapters.providers.builtin import builtin_providers
 
-    rules = build_rules(settings, builtin_providers())
+    rules = build_rules(settings, builtin_providers(), models_documents(settings, paths))
     if extra_owner is None:
         return rules
     return replace(rules, access=replace(rules.access, owners=rules.access.owners | {extra_owner}))
@@ -215,9 +314,13 @@ def _system_clock() -> Clock:
 
 def _with_headers(rules: Rules, headers: Mapping[str, tuple[tuple[str, str], ...]]) -> Rules:
     """The rules with the headers that references gave."""
-    known = rules.catalog.providers
-    providers = {name: replace(p, headers=headers[name]) if name in headers else p for name, p in known.items()}
-    return replace(rules, catalog=replace(rules.catalog, providers=providers)) if headers else rules
+
+    def given(catalog: Catalog) -> Catalog:
+        known = catalog.providers
+        providers = {name: replace(p, headers=headers[name]) if name in headers else p for name, p in known.items()}
+        return replace(catalog, providers=providers)
+
+    return rules.with_catalogs(given) if headers else rules
 
 
 def _sources(settings: "Settings", environ: Mapping[str, str]) -> dict[str, SecretSource]:
@@ -225,7 +328,7 @@ def _sources(settings: "Settings", environ: Mapping[str, str]) -> dict[str, Secr
 
     table = settings.secrets
     source = SecretProviders(
-        table.providers, table.defaults.model_dump(), table.resolution, settings.environment(environ)
+        table.providers, dict(table.defaults), table.resolution, settings.environment(environ).trusted
     )
     return dict.fromkeys(SOURCES, source)
 
@@ -247,7 +350,7 @@ def _credentials(
         problems.append(str(error))
     return CredentialSource(
         settings,
-        AuthProfileFiles(paths.state),
+        with_models(AuthProfileFiles(paths.state, paths.oauth), settings, paths, environ),
         environ=environ,
         declared={name: provider.env for name, provider in builtin_providers().items()},
         sources=sources,
@@ -255,66 +358,3 @@ def _credentials(
         problems=problems,
         learn=learn_secrets,
     )
-
-
-def _platforms(
-    settings: "Settings",
-    sources: Mapping[str, SecretSource],
-    rules: Rules,
-    inbox: "Inbox",
-    gateway: "Gateway",
-    clock: Clock,
-) -> list["ServedPlatform"]:
-    """The enabled chat platforms. Raises ConfigError for one that is enabled and cannot be run."""
-    from core.commands.registry import COMMANDS
-
-    menu = tuple((command.name, command.summary) for command in COMMANDS if not command.hidden)
-    common: dict[str, Any] = {
-        "agent": DEFAULT_AGENT,
-        "dm_scope": rules.dm_scope,
-        "inbox": inbox,
-        "clock": clock,
-        "commands": menu,
-    }
-    platforms: list[ServedPlatform] = []
-    telegram, discord = settings.channels.telegram, settings.channels.discord
-    if telegram is not None and telegram.enabled:
-        from adapters.telegram.client import TelegramPlatform
-
-        if telegram.mode != "polling":
-            raise ConfigError("channels.telegram.mode", "webhooks are not served.", 'Set mode = "polling".')
-        token = _token(telegram.token, "channels.telegram.token", sources)
-        platforms.append(TelegramPlatform(token, api_base_url=telegram.api_base_url, **common))
-    if discord is not None and discord.enabled:
-        from adapters.discord.client import DiscordPlatform
-
-        token = _token(discord.token, "channels.discord.token", sources)
-        platforms.append(
-            DiscordPlatform(
-                token,
-                api_base_url=discord.api_base_url,
-                gateway_url=discord.gateway_url,
-                suggest=gateway.suggest,
-                **common,
-            )
-        )
-    return platforms
-
-
-def _token(value: Secret | SecretRef | None, path: str, sources: Mapping[str, SecretSource]) -> Secret:
-    secret = _secret(value, path, sources) if value is not None else None
-    if not secret:
-        raise ConfigError(path, "is missing.", "Set it, or set enabled = false.")
-    return secret
-
-
-def _secret(value: Secret | SecretRef, path: str, sources: Mapping[str, SecretSource]) -> Secret:
-    """A secret setting. Raises ConfigError, naming it, where its reference gives nothing."""
-    if isinstance(value, Secret):
-        return value
-    try:
-        secret = resolve_ref(value, sources)
-    except UnresolvedRef as error:
-        raise ConfigError(path, error.message, error.hint) from None
-    learn_secrets([secret.reveal()])
-    return secret

@@ -4,11 +4,11 @@ The stores are asked at every load; environment and config are those of its maki
 makes another one. Everything that turns up and is confidential is handed to `learn`, so that logs never show it.
 """
 
-import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Protocol
 
+from bot.confidential import is_confidential_header, is_confidential_variable
 from bot.database_url import password
 from bot.references import STILL_ASKING, References
 from core.auth.environment import environment_keys
@@ -23,8 +23,6 @@ if TYPE_CHECKING:
     from bot.config.settings import Profile, Settings
 
 _STORED = (CredentialKind.API_KEY, CredentialKind.TOKEN, CredentialKind.OAUTH)
-_VARIABLE = re.compile(r"KEYS?(_|$)|TOKEN|SECRET|PASSWORD|PASSWD|CREDENTIAL")
-_HEADER = re.compile(r"key|token|secret|password|auth|cookie|credential", re.IGNORECASE)
 _SHORTEST_VARIABLE = 12
 """Shorter values of variables that only sound confidential (`..._TOKEN_LIMIT`) would blot out harmless words."""
 
@@ -58,7 +56,7 @@ class CredentialSource:
     ) -> None:
         self._settings = settings
         self._files = files
-        self._environ = settings.environment(environ)
+        self.environment = settings.environment(environ)
         self._references = References(sources)
         self._salt = salt
         self._problems = tuple(problems)
@@ -133,8 +131,8 @@ class CredentialSource:
         values += [profile.secret.reveal() for profile in self._surroundings if profile.secret]
         values += [
             value
-            for name, value in self._environ.items()
-            if _VARIABLE.search(name.upper()) and len(value) >= _SHORTEST_VARIABLE
+            for name, value in self.environment.items()
+            if is_confidential_variable(name, value, _SHORTEST_VARIABLE)
         ]
         values += [secret.reveal() for secret in _in_settings(settings)]
         return tuple(dict.fromkeys([*values, *(secret.reveal() for secret in self._resolved.values())]))
@@ -144,7 +142,8 @@ class CredentialSource:
         providers = self._settings.models.providers
         keyless = [name for name, provider in providers.items() if provider.auth == "none"]
         names = {**dict.fromkeys(providers, ()), **declared}
-        yield from environment_keys({p: names[p] for p in names if p not in keyless}, self._environ)
+        keyed = {p: names[p] for p in names if p not in keyless}
+        yield from environment_keys(keyed, self.environment, self.environment.origins)
         for name, provider in providers.items():
             given = provider.api_key
             if given is not None:
@@ -259,7 +258,7 @@ def _in_settings(settings: "Settings") -> Iterator[Secret]:
     if isinstance(settings.database.url, Secret):
         given.append(password(settings.database.url))
     for provider in settings.models.providers.values():
-        given += [value for name, value in provider.headers.items() if _HEADER.search(name)]
+        given += [value for name, value in provider.headers.items() if is_confidential_header(name)]
     for store in settings.secrets.providers.values():
-        given += [value for name, value in store.env.items() if _VARIABLE.search(name.upper())]
+        given += [value for name, value in store.env.items() if is_confidential_variable(name, value.reveal())]
     yield from (secret for secret in given if isinstance(secret, Secret))

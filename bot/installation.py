@@ -77,7 +77,9 @@ class Installation:
 
     def notes(self) -> tuple[str, ...]:
         """What an operator should know of the last reload: why it did not happen."""
-        return () if self.failure is None else (f"not reloaded, the last good values stay: {_on_one_line(self.failure)}",)
+        return (
+            () if self.failure is None else (f"not reloaded, the last good values stay: {_on_one_line(self.failure)}",)
+        )
 
     async def reload(self) -> Reloaded:
         """Read everything anew and put it in force. Raises BotError, and then nothing has changed. One at a time."""

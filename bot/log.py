@@ -7,7 +7,6 @@ a file, in the log of a service (`traces=True`), or with REMOTECLAW_DEBUG=1; els
 import copy
 import logging
 import os
-import secrets
 import sys
 import threading
 import time
@@ -117,7 +116,7 @@ def _file_handler(path: Path) -> logging.Handler:
 
 def new_reference() -> str:
     """What a person quotes to find an error in the log."""
-    return secrets.token_hex(4)
+    return os.urandom(4).hex()
 
 
 def report(error: BaseException, doing: str) -> str:

@@ -32,9 +32,10 @@ _SHAPES = (
 
 @dataclass(frozen=True, slots=True)
 class _Index:
-    """Every form of every secret. `places` maps pieces of a form's longest word to (offset in the form, form) pairs;
+    """Every form of every secret of `values`. `places` maps pieces of a form's longest word to (offset in the form, form) pairs;
     `shortest` is the length of the shortest of these words."""
 
+    values: frozenset[str] = field(default=frozenset(), repr=False)
     places: dict[str, tuple[tuple[int, str], ...]] = field(default_factory=dict)
     shortest: int = 0
     awkward: tuple[str, ...] = ()
@@ -53,16 +54,18 @@ class Redactor:
         return f"Redactor({len(self._values)} values)"
 
     def learn(self, values: Iterable[str]) -> None:
-        """Hide these from now on. Cheap if all of them are known. Safe to call from any thread: the index is replaced whole."""
+        """Hide these from now on. Cheap: the index is made when a text is to be redacted, which most commands never do. Safe to
+        call from any thread: the index is replaced whole, and one that lacks something is not used."""
         known = self._values
         fresh = {v for v in (value.strip() for value in values) if len(v) >= SHORTEST and v not in known}
         if fresh:
             self._values = known | fresh
-            self._index = _build(self._values)
 
     def redact(self, text: str) -> str:
         """The text with `***` for everything confidential."""
-        index = self._index
+        index, values = self._index, self._values
+        if index.values is not values:
+            self._index = index = _build(values)
         if index.places:
             text = _replace(text, index)
         for form in index.awkward:
@@ -105,7 +108,7 @@ def _matches(
                     yield at - offset, at - offset + len(form)
 
 
-def _build(values: Iterable[str]) -> _Index:
+def _build(values: frozenset[str]) -> _Index:
     places: dict[str, list[tuple[int, str]]] = {}
     awkward: set[str] = set()
     shortest = 1 << 16
@@ -119,7 +122,7 @@ def _build(values: Iterable[str]) -> _Index:
         for at in range(begin, begin + _STRIDE):
             places.setdefault(form[at : at + _KEY], []).append((at, form))
     index = {key: tuple(forms) for key, forms in places.items()}
-    return _Index(index, shortest, tuple(sorted(awkward, key=len, reverse=True)))
+    return _Index(values, index, shortest, tuple(sorted(awkward, key=len, reverse=True)))
 
 
 def _forms(value: str) -> Iterator[str]:

@@ -26,12 +26,14 @@ ROOT = Path(__file__).parents[1]
 PACKAGES = ("bot", "adapters", "core")
 PRODUCT = sorted(path for part in (*PACKAGES, "migrations", "bench") for path in (ROOT / part).rglob("*.py"))
 LONGEST_FILE, LONGEST_FUNCTION = 400, 60
-HEAVY = ("discord", "telegram", "sqlalchemy", "alembic", "httpx", "aiohttp", "rich", "prompt_toolkit")
+HEAVY = ("discord", "telegram", "sqlalchemy", "alembic", "httpx", "aiohttp", "rich", "prompt_toolkit", "questionary")
+NEEDLESS = ("asyncio", "subprocess", "email", "shutil", "importlib.metadata", "tomlkit", "genai_prices", "pydantic")
+"""What a status needs no part of, and what would be a good part of its time."""
 LOADED = """
 import json, sys
 from bot.cli.main import main
 code = main(sys.argv[1:])
-print(json.dumps([code, sorted({name.partition(".")[0] for name in sys.modules})]), file=sys.stderr)
+print(json.dumps([code, sorted(sys.modules)]), file=sys.stderr)
 """
 
 
@@ -52,6 +54,10 @@ def test_the_contracts_know_every_adapter() -> None:
 
 NAMES_ADAPTERS = {
     "bot/app.py": "the composition root",
+    "bot/models_wiring.py": "who reads and makes models.json; a part of the composition root",
+    "bot/platforms_wiring.py": "makes the chat platforms that are enabled; a part of the composition root",
+    "bot/settings_wiring.py": "the environment has keys of built-in providers, and of the login shell",
+    "bot/models_catalog.py": "joins the built-in providers with the configured ones where no model need be chosen yet",
     "bot/cli/chat.py": "the terminal is a command and no service",
     "bot/cli/db.py": "works on the schema itself, without an application",
     "bot/cli/config.py": "asks the built-in providers what a configuration comes to",
@@ -125,8 +131,14 @@ def test_core_touches_nothing_outside_and_takes_the_time_as_an_argument() -> Non
         ("gateway", "--help"),
         ("models", "--help"),
         ("models", "status"),
+        ("models", "status", "--json"),
+        ("models", "status", "--check"),
         ("models", "status", "--json", "--session", "agent:main:main"),
         ("models", "explain", "big@acme:work"),
+        ("models", "list"),
+        ("models", "aliases"),
+        ("models", "fallbacks", "list"),
+        ("models", "auth", "list"),
         ("config", "path"),
     ],
     ids=" ".join,
@@ -145,9 +157,11 @@ def test_a_look_loads_no_chat_library_no_orm_and_no_http_client(command: tuple[s
     ended = subprocess.run(driver, env=environment, capture_output=True, text=True, timeout=30)
     code, loaded = json.loads(ended.stderr.splitlines()[-1])
     assert code == 0, ended.stderr
-    assert not set(loaded) & set(HEAVY)
+    assert not {name.partition(".")[0] for name in loaded} & set(HEAVY)
+    if command[:2] == ("models", "status"):
+        assert not set(loaded) & set(NEEDLESS)
     if command[0] == "--help" or command[-1] == "--help":
-        assert not {"pydantic", "sqlite3"} & set(loaded)
+        assert not {"pydantic_core", "sqlite3"} & set(loaded)
 
 
 def test_every_way_in_has_a_verdict_for_everybody_and_everything() -> None:

@@ -1,7 +1,6 @@
 """The installation's random salt: what makes its fingerprints of credentials say nothing to anybody else."""
 
 import os
-import secrets
 from contextlib import suppress
 from pathlib import Path
 
@@ -36,11 +35,11 @@ def _read(path: Path) -> bytes:
 def _make(path: Path) -> None:
     """Write under another name and link, so that the file is there either whole or not at all."""
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    draft = path.with_name(f".{path.name}.{os.getpid()}.{secrets.token_hex(4)}")
+    draft = path.with_name(f".{path.name}.{os.getpid()}.{os.urandom(4).hex()}")
     handle = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
     try:
         with open(handle, "wb") as file:
-            file.write(secrets.token_bytes(LENGTH))
+            file.write(os.urandom(LENGTH))
             file.flush()
             os.fsync(handle)
         with suppress(FileExistsError):  # another process was first, and its salt is as good

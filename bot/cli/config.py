@@ -2,11 +2,17 @@
 
 import argparse
 import os
-from collections.abc import Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from bot.cli import exit_codes
 from bot.cli.output import complain, say
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from bot.config.settings import Settings
+    from core.models.document import ModelsDocument
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -27,22 +33,28 @@ def run(args: argparse.Namespace) -> int:
     if args.verb == "path":
         say(str(paths.config))
         return exit_codes.OK
+    from bot.config import load_settings
+    from bot.environment import read_environment
+    from bot.models_wiring import models_documents
+    from bot.settings_wiring import open_settings
+
     if args.example is not None:
-        say(_validated(args.example, {**_stand_ins(args.example), **os.environ}))
+        environ = {**_stand_ins(args.example), **os.environ}
+        say(_validated(args.example, load_settings(args.example, environ), {}))
         return exit_codes.OK
-    say(_validated(paths.config, os.environ))
+    settings, _ = open_settings(paths, read_environment())
+    say(_validated(paths.config, settings, models_documents(settings, paths)))
     if problem := paths.problem():
         complain(problem)
     return exit_codes.OK
 
 
-def _validated(path: Path, environ: Mapping[str, str]) -> str:
+def _validated(path: Path, settings: "Settings", documents: "Mapping[str, ModelsDocument]") -> str:
     """One line that says what the configuration comes to."""
     from adapters.providers.builtin import builtin_providers
-    from bot.config import load_settings
     from bot.config.rules import build_rules
 
-    rules = build_rules(load_settings(path, environ), builtin_providers())
+    rules = build_rules(settings, builtin_providers(), documents)
     configured = [provider for provider in rules.catalog.providers.values() if provider.is_configured]
     models = sum(len(provider.models) for provider in configured)
     return (

@@ -35,17 +35,18 @@ def run(args: argparse.Namespace) -> int:
 
 def _database(make: bool) -> Path:
     from bot.app import database_path
-    from bot.config import load_settings
+    from bot.environment import read_environment
     from bot.paths import Paths
+    from bot.settings_wiring import open_settings
     from core.errors import BotError
 
     paths = Paths.of(os.environ)
     if make:
         paths.create()
     try:
-        settings = load_settings(paths.config, os.environ)
+        settings, environ = open_settings(paths, read_environment())
     except BotError as error:
         if error.code != "no_config":
             raise
         return paths.database
-    return database_path(settings, paths, os.environ)
+    return database_path(settings, paths, environ)

@@ -25,15 +25,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """0 after SIGTERM, 130 after Ctrl-C or a second signal. Raises BotError if nothing can be served."""
-    from bot.config import load_settings
+    from bot.environment import read_environment
     from bot.paths import Paths
+    from bot.settings_wiring import open_settings
 
     paths = Paths.of(os.environ)
-    settings = load_settings(paths.config, os.environ)
+    settings, environ = open_settings(paths, read_environment())
     paths.create()
     file = None if settings.log.file is None else paths.state / Path(settings.log.file).expanduser()
     set_up_logging(settings.log.level, file=file, traces=True)
-    return asyncio.run(serve_installation(settings, paths, os.environ))
+    return asyncio.run(serve_installation(settings, paths, environ))
 
 
 async def serve_installation(
@@ -41,12 +42,15 @@ async def serve_installation(
 ) -> int:
     """Serve the installation until a signal ends it, and return the exit code. `replacements` are those of `build_app`."""
     from bot.app import build_app
+    from bot.environment import Environment, variable_files
     from bot.instance import only_instance
     from bot.reloading import stays_current
     from bot.run import Operation, serve
+    from core.sessions.key import DEFAULT_AGENT
 
     signals = StopSignals()
-    files = (paths.config, paths.dotenv)
+    files = [paths.config, *variable_files(Environment.of(environ), paths)]
+    files += [paths.models_file(agent) for agent in (DEFAULT_AGENT, *settings.agents.list)]
     with only_instance(paths.state):
         try:
             async with build_app(settings, paths, environ=environ, **replacements) as app:

@@ -5,12 +5,14 @@ import os
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from bot.cli import exit_codes, models_auth
+from bot.cli import exit_codes, models_auth, models_lists, models_probe
 from bot.cli.output import complain, say, say_json
+from bot.cli.parsers import fill_later
 from core.errors import FailureReason, UserError
 
 if TYPE_CHECKING:
     from bot.app import Inspection
+    from bot.config.settings import Settings
     from bot.paths import Paths
     from core.resolution.snapshot import Snapshot
     from core.sessions.key import SessionKey
@@ -20,14 +22,25 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """`models` alone is `models status`."""
     parser.description = "Models, credentials and their state. Without a further word: status."
     _status_flags(parser, suppress=False)
+    for form in ("json", "plain"):
+        parser.add_argument(f"--status-{form}", dest=form, action="store_true", help=argparse.SUPPRESS)
     kinds = parser.add_subparsers(metavar="<what>", dest="what")
-    _status_flags(kinds.add_parser("status", help="what is configured and how each credential stands"), suppress=True)
-    models_auth.add_arguments(kinds.add_parser("auth", help="put credentials in, take them out, order them"))
-    explain = kinds.add_parser("explain", help="what would serve a session, and why")
+    status = kinds.add_parser("status", help="what is configured and how each credential stands")
+    fill_later(status, lambda parser: _status_flags(parser, suppress=True))
+    models_lists.add_arguments(kinds)
+    fill_later(
+        kinds.add_parser("auth", help="put credentials in, take them out, order them"), models_auth.add_arguments
+    )
+    fill_later(kinds.add_parser("explain", help="what would serve a session, and why"), _explain_arguments)
+
+
+def _explain_arguments(explain: argparse.ArgumentParser) -> None:
     explain.add_argument("ref", nargs="*", help="<model>[@<profile>], as after /model; nothing: the session as it is")
-    explain.add_argument("--session", metavar="KEY", help="a session key (agent:...), or a name of one's own")
-    explain.add_argument("--agent", metavar="ID", help="the agent (default: main)")
-    explain.add_argument("--json", action="store_true", help="print JSON")
+    explain.add_argument(
+        "--session", metavar="KEY", default=argparse.SUPPRESS, help="a session key (agent:...), or a name of one's own"
+    )
+    explain.add_argument("--agent", metavar="ID", default=argparse.SUPPRESS, help="the agent (default: main)")
+    explain.add_argument("--json", action="store_true", default=argparse.SUPPRESS, help="print JSON")
     explain.add_argument(
         "--assume",
         metavar="PROFILE=REASON",
@@ -47,6 +60,7 @@ def _status_flags(parser: argparse.ArgumentParser, suppress: bool) -> None:
     )
     parser.add_argument("--session", metavar="KEY", help="also show this session", **absent)
     parser.add_argument("--agent", metavar="ID", help="the agent (default: main)", **absent)
+    models_probe.add_probe_flags(parser, suppress)
 
 
 def run(args: argparse.Namespace) -> int:
@@ -56,21 +70,27 @@ def run(args: argparse.Namespace) -> int:
         return exit_codes.USAGE
     if args.what == "auth":
         return models_auth.run(args)
-    from bot.app import inspect_installation
-    from bot.config import load_settings
+    if args.what in models_lists.MODULES:
+        return models_lists.run(args)
+    problem = models_probe.probe_problem(args) if args.what in (None, "status") else None
+    if problem is not None:
+        complain(problem)
+        return exit_codes.USAGE
+    from bot.cli.models_opened import opened
     from bot.paths import Paths
 
     paths = Paths.of(os.environ)
-    settings = load_settings(paths.config, os.environ)
-    inspection = inspect_installation(settings, paths, os.environ)
-    return _explain(args, inspection) if args.what == "explain" else _status(args, inspection, paths)
+    settings, inspection, notes = opened(paths)
+    if args.what == "explain":
+        return _explain(args, inspection)
+    return _status(args, inspection, settings, paths, notes)
 
 
 def _key(args: argparse.Namespace, inspection: "Inspection") -> "SessionKey":
     from core.resolution.snapshot import unknown_agent
-    from core.sessions.key import DEFAULT_AGENT, SessionKey, agent_id
+    from core.sessions.key import SessionKey
 
-    agent = agent_id(args.agent) if args.agent else DEFAULT_AGENT
+    agent = models_auth.agent_named(args.agent, inspection.rules.agents)
     if args.session is None:
         key = SessionKey(agent, "main")
     else:
@@ -84,8 +104,10 @@ def _key(args: argparse.Namespace, inspection: "Inspection") -> "SessionKey":
     return key
 
 
-def _status(args: argparse.Namespace, inspection: "Inspection", paths: "Paths") -> int:
-    from bot.cli import models_status
+def _status(
+    args: argparse.Namespace, inspection: "Inspection", settings: "Settings", paths: "Paths", notes: tuple[str, ...]
+) -> int:
+    from bot.cli import models_status, models_status_json
     from core.sessions.session import Session
 
     try:
@@ -95,13 +117,22 @@ def _status(args: argparse.Namespace, inspection: "Inspection", paths: "Paths") 
         return exit_codes.USAGE
     agent = replace(snapshot, session=Session(key=replace(snapshot.session.key, thread=None)), parent=None)
     asked = snapshot if args.session is not None else None
+    report = models_probe.run_probe(args, agent, inspection) if args.probe else None
+    environment = inspection.credentials.environment
+    names_agent = args.agent is not None
+    status = models_status.look(agent, asked, settings, paths, environment, names_agent=names_agent, notes=notes)
     if args.plain:
         say(str(agent.agent.default))
     elif args.json:
-        say_json(models_status.view(agent, asked, paths))
+        probes = {} if report is None else {"probes": models_probe.probe_view(report)}
+        say_json({**models_status_json.view(status), **probes})
     else:
-        say("\n".join(models_status.lines(agent, asked, paths)))
-    return models_status.verdict(agent) if args.check else exit_codes.OK
+        from bot.cli.colour import say_states
+        from bot.cli.models_status_text import lines
+
+        probed = [] if report is None else models_probe.probe_lines(report)
+        say_states("\n".join([*lines(status, models_status_json.view(status)), *probed]))
+    return models_status.verdict(status) if args.check else exit_codes.OK
 
 
 def _explain(args: argparse.Namespace, inspection: "Inspection") -> int:
@@ -120,7 +151,9 @@ def _explain(args: argparse.Namespace, inspection: "Inspection") -> int:
     if args.json:
         say_json(session_view(snapshot, resolve(snapshot)))
     else:
-        say("\n".join(explained(snapshot)))
+        from bot.cli.colour import say_states
+
+        say_states("\n".join(explained(snapshot)))
     return exit_codes.OK
 
 

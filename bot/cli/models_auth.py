@@ -1,4 +1,4 @@
-"""`remoteclaw models auth`: put static credentials in, take them out, order them, see them.
+"""`remoteclaw models auth`: put static credentials in, take them out, order them, see them, put them back into service.
 
 A secret comes from a prompt without echo or from standard input, never from an argument: other users see those, and shells
 keep them. Argparse repeats what it does not understand, so where somebody may try one there is an argument to refuse it.
@@ -8,10 +8,13 @@ import argparse
 import os
 import re
 import sys
+from collections.abc import Iterable
 from dataclasses import dataclass
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from bot.cli import exit_codes
+from bot.cli.output import complain
 from core.errors import BotError, UserError
 
 if TYPE_CHECKING:
@@ -23,6 +26,12 @@ if TYPE_CHECKING:
 _PROVIDER = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
 _LONGEST_ID = 256
 _STORED = ("api_key", "token", "oauth")
+_TAKES_SECRET = {
+    "add": "bot.cli.models_auth_add",
+    "setup-token": "bot.cli.models_auth_setup_token",
+    "paste-api-key": "bot.cli.models_auth_paste",
+    "paste-token": "bot.cli.models_auth_paste",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,9 +56,19 @@ class Desk:
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The words after `models auth`."""
     parser.set_defaults(auth_parser=parser, auth_what=None)
+    _shared_flags(parser)
     kinds = parser.add_subparsers(metavar="<what>", dest="auth_what")
     shown = _command(kinds, "list", "the stored credentials and how they stand")
     shown.add_argument("--provider", metavar="P", help="only those of this provider")
+    added = _command(kinds, "add", "store a credential, question by question")
+    added.add_argument("--provider", metavar="P", help="whose it is")
+    added.add_argument("--profile-id", metavar="ID", help="how it is to be called (default: <provider>:manual)")
+    _refused(added)
+    setup = _command(kinds, "setup-token", "store the token that `claude setup-token` prints")
+    setup.add_argument("--provider", metavar="P", default="anthropic", help="whose it is (default: anthropic)")
+    setup.add_argument("--profile-id", metavar="ID", help="how it is to be called (default: anthropic:manual)")
+    setup.add_argument("--yes", action="store_true", help="do not ask whether one is at hand or may be replaced")
+    _refused(setup)
     key = _command(kinds, "paste-api-key", "store an API key, typed unseen or from standard input")
     _pasted(key)
     token = _command(kinds, "paste-token", "store a token, typed unseen or from standard input")
@@ -60,7 +79,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     out = _command(kinds, "logout", "remove a stored credential")
     out.add_argument("profile", metavar="<profile>", help="its id")
     out.add_argument("--yes", action="store_true", help="do not ask")
+    clear = _command(kinds, "clear", "put a credential that is out back into service, once its provider accepts it")
+    clear.add_argument("profile", metavar="<profile>", help="its id")
+    clear.add_argument("--model", metavar="M", help="only what keeps it from serving this model")
+    clear.add_argument("--no-probe", action="store_true", help="do not ask the provider")
+    clear.add_argument(
+        "--yes", action="store_true", help="ask for a completion of 8 tokens where a list proves nothing"
+    )
     order = kinds.add_parser("order", help="in which order an agent tries the credentials of a provider")
+    _shared_flags(order)
     verbs = order.add_subparsers(metavar="<verb>", dest="verb", required=True)
     for verb, purpose in (("get", "show it"), ("set", "these, in this order, and no others"), ("clear", "remove it")):
         command = _command(verbs, verb, purpose)
@@ -70,16 +97,26 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def _command(kinds: Any, name: str, purpose: str) -> argparse.ArgumentParser:
-    parser: argparse.ArgumentParser = kinds.add_parser(name, help=purpose, description=f"{purpose.capitalize()}.")
-    # What stands before the word `auth` holds too.
+    text = f"{purpose[0].upper()}{purpose[1:]}."
+    parser: argparse.ArgumentParser = kinds.add_parser(name, help=purpose, description=text)
+    _shared_flags(parser)
+    return parser
+
+
+def _shared_flags(parser: argparse.ArgumentParser) -> None:
+    """They may stand before the word `auth`, after it and after the last word; the inner ones do not undo the outer ones."""
     parser.add_argument("--agent", metavar="ID", default=argparse.SUPPRESS, help="the agent (default: main)")
     parser.add_argument("--json", action="store_true", default=argparse.SUPPRESS, help="print JSON")
-    return parser
 
 
 def _pasted(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--provider", metavar="P", required=True, help="whose it is")
     parser.add_argument("--profile-id", metavar="ID", help="how it is called (default: <provider>:manual)")
+    _refused(parser)
+
+
+def _refused(parser: argparse.ArgumentParser) -> None:
+    """Where somebody may try to write the secret itself."""
     parser.add_argument("refused", nargs="*", help=argparse.SUPPRESS)
     for flag in ("--token", "--api-key", "--key", "--secret"):
         parser.add_argument(flag, dest="refused_flag", help=argparse.SUPPRESS)
@@ -88,12 +125,18 @@ def _pasted(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """0 done, 1 failed, 2 wrong usage."""
     if args.auth_what is None:
-        args.auth_parser.print_help(sys.stderr)
-        return exit_codes.USAGE
-    if args.auth_what in ("paste-api-key", "paste-token"):
-        from bot.cli import models_auth_paste
+        args.auth_parser.print_help(sys.stdout)
+        return exit_codes.OK
+    if args.auth_what in _TAKES_SECRET:
+        if args.refused or args.refused_flag is not None:
+            return _refuse_secret(args.auth_what)
+        module = import_module(_TAKES_SECRET[args.auth_what])
+        code: int = module.run(args, open_desk)
+        return code
+    if args.auth_what == "clear":
+        from bot.cli import models_auth_clear
 
-        return models_auth_paste.run(args, open_desk)
+        return models_auth_clear.run(args)
     from bot.cli import models_auth_order, models_auth_stored
 
     desk = open_desk(args.agent)
@@ -102,26 +145,40 @@ def run(args: argparse.Namespace) -> int:
     return models_auth_stored.show(args, desk) if args.auth_what == "list" else models_auth_stored.logout(args, desk)
 
 
+def _refuse_secret(command: str) -> int:
+    asks = command in ("add", "setup-token")
+    how = f"Run `remoteclaw models auth {command}`" if asks else f"Pipe it in, or run `remoteclaw models auth {command}"
+    complain(
+        "A secret is never taken from the command line, where other users and the shell's history would have it. "
+        f"{how}{'' if asks else ' --provider <provider>`'} and paste it when asked."
+    )
+    return exit_codes.USAGE
+
+
 def open_desk(agent: str | None) -> Desk:
     """Open the installation for one agent. Without a config file it is one that says nothing. Raises BotError."""
     from bot.app import open_stores
-    from bot.config import load_settings
-    from bot.config.load import settings_from
+    from bot.environment import read_environment
     from bot.paths import Paths
-    from core.sessions.key import DEFAULT_AGENT, agent_id
+    from bot.settings_wiring import open_settings
+    from core.sessions.key import DEFAULT_AGENT
 
     paths = Paths.of(os.environ)
-    try:
-        settings = load_settings(paths.config, os.environ)
-    except BotError as error:
-        if error.code != "no_config":
-            raise
-        settings = settings_from({}, os.environ)
-    wanted = agent_id(agent) if agent else DEFAULT_AGENT
+    settings, environ = open_settings(paths, read_environment(), required=False)
     agents = tuple(sorted({DEFAULT_AGENT, *settings.agents.list}))
+    return Desk(paths, settings, open_stores(settings, paths, environ), agent_named(agent, agents), agents)
+
+
+def agent_named(text: str | None, known: Iterable[str]) -> str:
+    """The agent that `--agent` means; without it `main`. Raises BotError for one that is not configured: what is no id at all
+    must not be taken for another one."""
+    from core.sessions.key import DEFAULT_AGENT
+
+    wanted = DEFAULT_AGENT if text is None else text.strip().lower()
+    agents = sorted(known)
     if wanted not in agents:
         raise BotError("unknown_agent", f'Unknown agent id "{wanted}".', f"Configured agents: {', '.join(agents)}.")
-    return Desk(paths, settings, open_stores(settings, paths, os.environ), wanted, agents)
+    return wanted
 
 
 def provider_named(text: str) -> str:

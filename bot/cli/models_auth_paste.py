@@ -26,35 +26,34 @@ _OPENAI = ("openai", "openai-codex")
 
 def run(args: argparse.Namespace, open_desk: Callable[[str | None], Desk]) -> int:
     """Checks everything that can be checked before it asks for the secret, and the secret before anything is stored."""
-    if args.refused or args.refused_flag is not None:
-        complain(
-            "A secret is never taken from the command line, where other users and the shell's history would have it. "
-            f"Pipe it in, or run `remoteclaw models auth {args.auth_what} --provider <provider>` and paste it when asked."
-        )
-        return exit_codes.USAGE
     is_token = args.auth_what == "paste-token"
     try:
         provider = provider_named(args.provider)
         name = profile_named(args.profile_id if args.profile_id is not None else f"{provider}:manual")
-        span = _span(args.expires_in) if is_token and args.expires_in is not None else None
+        span = span_named(args.expires_in) if is_token and args.expires_in is not None else None
     except UserError as error:
         complain(str(error))
         return exit_codes.USAGE
     desk = open_desk(args.agent)
-    writer = desk.stores.writer(desk.agent)
-    _refuse_foreign(desk, name, writer.own_provider(name), provider)
-    kind, field = ("token", "token") if is_token else ("api_key", "key")
-    secret = _checked(_read_secret("token" if is_token else "API key", provider), provider, is_token)
-    entry: dict[str, Any] = {"type": kind, "provider": provider, field: secret}
+    refuse_foreign(desk, name, desk.stores.writer(desk.agent).own_provider(name), provider)
+    secret = checked(_read_secret("token" if is_token else "API key", provider), provider, is_token)
+    return keep(desk, name, provider, "token" if is_token else "api_key", secret, span, as_json=args.json)
+
+
+def keep(desk: Desk, name: str, provider: str, kind: str, secret: str, span: timedelta | None, *, as_json: bool) -> int:
+    """Store a credential of kind `api_key` or `token`, name it in the config, and say so. `span`: how long it is valid from
+    now on. Raises BotError."""
+    entry: dict[str, Any] = {"type": kind, "provider": provider, "key" if kind == "api_key" else "token": secret}
     if span is not None:
         entry["expires"] = int((desk.stores.clock.now() + span).timestamp() * 1000)
-    writer.put(name, entry)
+    desk.stores.writer(desk.agent).put(name, entry)
     is_updated = _into_config(desk, name, provider, kind)
-    _tell(args, desk, name, entry, is_updated)
+    _tell(as_json, desk, name, entry, is_updated)
     return exit_codes.OK
 
 
-def _span(text: str) -> timedelta:
+def span_named(text: str) -> timedelta:
+    """How long `--expires-in` means; a bare number is in days. Raises UserError."""
     from core.durations import parse_duration
 
     compact = text.strip()
@@ -64,7 +63,8 @@ def _span(text: str) -> timedelta:
         raise UserError("usage", f"invalid duration: {text[:40]!r}.", "Write it as 365d or 1h30m.") from None
 
 
-def _refuse_foreign(desk: Desk, name: str, stored: str | None, provider: str) -> None:
+def refuse_foreign(desk: Desk, name: str, stored: str | None, provider: str) -> None:
+    """Raises BotError where the id belongs to another provider: in the store (`stored`), or in the config."""
     configured = desk.settings.auth.profiles.get(name)
     for owner in (stored, configured.provider if configured is not None else None):
         if owner and credential_provider(owner) != credential_provider(provider):
@@ -73,35 +73,38 @@ def _refuse_foreign(desk: Desk, name: str, stored: str | None, provider: str) ->
 
 def _read_secret(what: str, provider: str) -> str:
     """From a prompt without echo on a terminal, else all of standard input. Known to the redactor from here on."""
-    from bot.log import learn_secrets
-    from core.auth.secret import clean_secret
-
     if sys.stdin is None:
         text = ""
     elif sys.stdin.isatty():
-        from getpass import getpass
+        from bot.cli.prompts import ask_secret
 
-        try:
-            text = getpass(f"{what} of {provider} (it is not shown): ", stream=sys.stderr)
-        except EOFError:
-            text = ""
+        text = ask_secret(f"{what} of {provider} (it is not shown): ")
     else:
         try:
             text = sys.stdin.buffer.read(_LONGEST + 1).decode("utf-8-sig")
         except UnicodeDecodeError:
             raise BotError("secret", "What came from standard input is not UTF-8 text; nothing was stored.") from None
-    learn_secrets([text, clean_secret(text)])
+    learnt(text)
+    return text
+
+
+def learnt(text: str) -> None:
+    """Hide what was given from now on, as it is and as it is stored."""
+    from bot.log import learn_secrets
+    from core.auth.secret import clean_secret
+
+    learn_secrets([text, clean_secret(text), "".join(text.split())])
+
+
+def checked(text: str, provider: str, is_token: bool) -> str:
+    """The secret as it is stored. Raises BotError for what cannot be one, or one of the other kind; never shows it."""
+    from core.auth.secret import clean_secret
+
+    what = "token" if is_token else "API key"
     if len(text) > _LONGEST:
         raise BotError("secret", f"That is longer than {_LONGEST // 1024} KiB and no {what}; nothing was stored.")
     if not text.strip():
         raise BotError("secret", f"No {what} was given; nothing was stored.", "Pipe it in, or paste it when asked.")
-    return text
-
-
-def _checked(text: str, provider: str, is_token: bool) -> str:
-    """The secret as it is stored. Raises BotError for what cannot be one, or one of the other kind; never shows it."""
-    from core.auth.secret import clean_secret
-
     secret = clean_secret(text)
     if provider == "anthropic":
         secret = "".join(secret.split())
@@ -145,20 +148,19 @@ def _into_config(desk: Desk, name: str, provider: str, mode: str) -> bool:
 
 def change_config(desk: Desk, change: "TreeChange", done: str) -> bool:
     """Change the config; whether anything differs. `done` is what has been done already, for the error."""
-    import os
-
     from bot.config.edit import edited
 
     path = desk.paths.config
+    environ = desk.stores.source.environment
     try:
-        return desk.stores.edit_file(path, lambda content: edited(content, change, os.environ, str(path)))
+        return desk.stores.edit_file(path, lambda content: edited(content, change, environ, str(path)))
     except BotError as error:
         raise BotError(
             error.code, f"{done}, but the configuration was not updated: {error.message}", error.hint
         ) from None
 
 
-def _tell(args: argparse.Namespace, desk: Desk, name: str, entry: dict[str, Any], is_updated: bool) -> None:
+def _tell(as_json: bool, desk: Desk, name: str, entry: dict[str, Any], is_updated: bool) -> None:
     from core.auth.eligibility import expiry_moment
     from core.auth.order import explicit_order
     from core.durations import iso
@@ -166,7 +168,7 @@ def _tell(args: argparse.Namespace, desk: Desk, name: str, entry: dict[str, Any]
     provider, kind = entry["provider"], entry["type"]
     expires = iso(expiry_moment(entry.get("expires")))
     store = desk.stores.writer(desk.agent).path
-    if args.json:
+    if as_json:
         say_json({
             "agent": desk.agent, "agent_dir": str(store.parent), "auth_store_path": str(store), "profile": name,
             "provider": provider, "type": kind, "expires_at": expires,

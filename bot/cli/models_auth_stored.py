@@ -7,7 +7,7 @@ from typing import Any
 
 from bot.cli import exit_codes
 from bot.cli.models_auth import Desk, missing_profile, provider_named
-from bot.cli.output import complain, say, say_json
+from bot.cli.output import complain, on_one_line, say, say_json
 from core.auth.eligibility import Eligibility, expiry_moment, judge
 from core.auth.health import Lane, ProfileHealth, Window
 from core.auth.profiles import AuthProfile
@@ -36,12 +36,37 @@ def show(args: argparse.Namespace, desk: Desk) -> int:
         })  # fmt: skip
         return exit_codes.OK
     say(f"Agent: {desk.agent}")
-    say("Profiles:" if rows else "Profiles: (none)")
-    for row in rows:
-        say(f"- {row['id']}{_named(row)} [{'; '.join(_facts(row))}]")
+    _say_rows(rows)
     for problem in credentials.problems:
         say(f"Note: {problem}")
     return exit_codes.OK
+
+
+def _say_rows(rows: list[dict[str, Any]]) -> None:
+    """A table for people, a line for each in a pipe."""
+    from bot.cli.colour import is_for_people
+
+    if rows and is_for_people():
+        from bot.cli.table import say_table
+
+        columns = ("Profile", "Kind", "State", "Expires", "Fingerprint")
+        say_table(columns, [(f"{r['id']}{_named(r)}", *_cells(r)) for r in rows])
+        return
+    say("Profiles:" if rows else "Profiles: (none)")
+    for row in rows:
+        say(f"- {row['id']}{_named(row)} [{'; '.join(_facts(row))}]")
+
+
+def _cells(row: dict[str, Any]) -> tuple[str, ...]:
+    until = row["disabled_until"] or row["cooldown_until"]
+    state = row["reason"] if row["state"] == "ineligible" else row["state"]
+    why = f" · {row['reason']}" if row["state"] in ("cooling", "disabled") else ""
+    return (
+        f"{row['provider']}/{row['type']}",
+        f"{state}{why}{f' until {until}' if until else ''}",
+        row["expires_at"] or "-",
+        row["fingerprint"] or "-",
+    )
 
 
 def _row(profile: AuthProfile, health: tuple[ProfileHealth, ...], now: datetime) -> dict[str, Any]:
@@ -85,7 +110,7 @@ def _until(windows: list[Window], lane: Lane) -> str | None:
 
 def _named(row: dict[str, Any]) -> str:
     names = [row[key] for key in ("label", "display_name", "email") if row[key]]
-    return f" ({names[0]})" if names else ""
+    return f" ({on_one_line(names[0])})" if names else ""
 
 
 def _facts(row: dict[str, Any]) -> list[str]:

@@ -1,62 +1,129 @@
-"""The words and the JSON of `models status` and `models explain`: what the resolver says, for the operator on the host."""
+"""What `models status` and `models explain` are made from: the resolver's answers, and how long credentials stay good.
 
-from datetime import timedelta
-from typing import TYPE_CHECKING, Any
+The JSON (models_status_json) and the words for people (models_status_text) are made from the same `Status`, so that they cannot
+disagree.
+"""
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from bot.cli import exit_codes
-from core.auth.eligibility import Eligibility, expiry_moment
-from core.auth.profiles import CredentialKind
-from core.commands.status import status_lines, summary
 from core.models.ref import ModelRef
-from core.resolution.resolver import resolve
+from core.resolution.credential_health import STORED_KINDS, CredentialStatus, ProviderHealth, providers_health
+from core.resolution.resolver import Resolution, resolve
 from core.resolution.snapshot import Snapshot
-from core.resolution.view import everyone, model_in_use, provider_view, session_view
+from core.resolution.summary import status_lines, summary
+from core.resolution.view import everyone
 
 if TYPE_CHECKING:
+    from bot.config.settings import Settings
+    from bot.environment import Environment
     from bot.paths import Paths
 
-WARN = timedelta(hours=24)
-"""A token that ends within this is `expiring`."""
-_EXPIRING_KINDS = (CredentialKind.TOKEN, CredentialKind.OAUTH)
+_OWN_LOGIN = "claude-cli"
+"""The API kind of a program that logs in by itself: it needs no credential of ours."""
 
 
-def view(agent: Snapshot, asked: Snapshot | None, paths: "Paths") -> dict[str, Any]:
-    """The JSON of `models status`. `asked` is the session of `--session`."""
-    data: dict[str, Any] = {
-        "config_path": str(paths.config),
-        "agent": agent.session.key.agent,
-        "agent_dir": str(paths.agent(agent.session.key.agent)),
-        "default": str(agent.agent.default),
-        "fallbacks": [str(ref) for ref in agent.agent.fallbacks],
-        "aliases": {alias: str(ref) for alias, ref in _aliases(agent).items()},
-        "allow": list(agent.agent.allow),
-        "providers": [provider_view(agent, resolve(agent), provider) for provider in _providers(agent)],
-        "missing_providers_in_use": missing(agent),
-        "problems": list(agent.credentials.problems),
-    }
-    if asked is not None:
-        data["session"] = session_view(asked, resolve(asked))
-    return data
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Status:
+    """One look at an agent. `agent` is what a new session would find, `asked` the session of `--session`.
+
+    `names_agent`: `--agent` was given. `notes` are sentences about the installation beside those about credentials.
+    """
+
+    agent: Snapshot
+    resolution: Resolution
+    """The resolver's answer for a new session of the agent."""
+    asked: Snapshot | None
+    settings: "Settings"
+    paths: "Paths"
+    environment: "Environment"
+    names_agent: bool
+    notes: tuple[str, ...]
+    missing: tuple[str, ...]
+    """Providers in use that have no credential that may be used."""
+    health: tuple[ProviderHealth, ...]
+    """The stored credentials, and a row for every missing provider."""
+
+    @property
+    def problems(self) -> tuple[str, ...]:
+        """Sentences about what cannot be used."""
+        return self.notes + self.agent.credentials.problems
 
 
-def lines(agent: Snapshot, asked: Snapshot | None, paths: "Paths") -> list[str]:
-    """The same for people."""
-    found = [
-        f"Config       : {paths.config}",
-        f"Agent        : {agent.session.key.agent} ({paths.agent(agent.session.key.agent)})",
-        f"Default      : {agent.agent.default}",
-        f"Fallbacks    : {', '.join(map(str, agent.agent.fallbacks)) or '-'}",
-        f"Aliases      : {', '.join(f'{a} = {ref}' for a, ref in _aliases(agent).items()) or '-'}",
-        "",
-    ]
-    if asked is not None:
-        found += [f"Session      : {asked.session.key}", *summary(asked, resolve(asked)), ""]
-    resolution = resolve(asked or agent)
-    for provider in _providers(agent):
-        found += [*status_lines(asked or agent, resolution, provider, everyone, owner=True), ""]
-    found += [f"Missing: {provider} is in use and has no credential that may be used." for provider in missing(agent)]
-    found += [f"Note: {problem}" for problem in agent.credentials.problems]
-    return found[:-1] if not found[-1] else found
+def look(
+    agent: Snapshot,
+    asked: Snapshot | None,
+    settings: "Settings",
+    paths: "Paths",
+    environment: "Environment",
+    *,
+    names_agent: bool = False,
+    notes: tuple[str, ...] = (),
+) -> Status:
+    """Judge everything once."""
+    resolution = resolve(agent)
+    lacking = missing(agent, resolution)
+    profiles = agent.credentials.profiles.values()
+    named = {profile.provider for profile in profiles if profile.kind in STORED_KINDS}
+    return Status(
+        agent=agent,
+        resolution=resolution,
+        asked=asked,
+        settings=settings,
+        paths=paths,
+        environment=environment,
+        names_agent=names_agent,
+        notes=notes,
+        missing=tuple(lacking),
+        health=providers_health(profiles, agent.now, named.union(lacking)),
+    )
+
+
+def verdict(status: Status) -> int:
+    """1 if a token or login is expired or missing, or a provider in use has nothing; 2 if one ends within a day; else 0.
+
+    Cooldowns, keys and probes do not count: a monitor is told what only a person can mend.
+    """
+    found = {one.status for provider in status.health for one in provider.profiles if one.may_end}
+    if status.missing or found & {CredentialStatus.EXPIRED, CredentialStatus.MISSING}:
+        return exit_codes.FAILED
+    return exit_codes.USAGE if CredentialStatus.EXPIRING in found else exit_codes.OK
+
+
+def models_in_use(agent: Snapshot) -> list[ModelRef]:
+    """The default, the model for images, and what stands in for them."""
+    rules = agent.agent
+    images = [rules.image_model] if rules.image_model is not None else []
+    return [rules.default, *rules.fallbacks, *images, *rules.image_fallbacks]
+
+
+def missing(agent: Snapshot, resolution: Resolution) -> list[str]:
+    """Providers of the models in use that have no credential that may be used. A program with a login of its own needs none."""
+    catalog = agent.rules.catalog.providers
+    found = []
+    for ref in models_in_use(agent):
+        entry = catalog.get(ref.provider)
+        if entry is not None and entry.api == _OWN_LOGIN:
+            continue
+        placed = resolution.placed if ref == resolution.selected.ref else agent.placed(ref)
+        if not any(one.position is not None for one in placed):
+            found.append(ref.provider)
+    return list(dict.fromkeys(found))
+
+
+def shown_providers(agent: Snapshot) -> list[str]:
+    """Providers in use first, then the others that are configured or have a credential."""
+    in_use = [ref.provider for ref in models_in_use(agent)]
+    offered = agent.offered
+    return list(dict.fromkeys([*in_use, *(p for p in agent.rules.catalog.providers if p in offered)]))
+
+
+def offered_aliases(agent: Snapshot) -> dict[str, ModelRef]:
+    """The aliases of providers that this agent is offered."""
+    aliases = agent.rules.catalog.aliases
+    offered = agent.offered
+    return {alias: ref for alias, ref in aliases.items() if ref.provider in offered}
 
 
 def explained(snapshot: Snapshot) -> list[str]:
@@ -72,37 +139,3 @@ def explained(snapshot: Snapshot) -> list[str]:
     ):
         found += [*status_lines(snapshot, resolution, provider, everyone, owner=True), ""]
     return found[:-1]
-
-
-def verdict(agent: Snapshot) -> int:
-    """1 if a token is expired or missing, or a provider in use has nothing; 2 if a token ends within a day; else 0."""
-    profiles = [p for p in agent.credentials.profiles.values() if p.kind in _EXPIRING_KINDS]
-    judged = {p.id: _judge(agent, p.id) for p in profiles}
-    bad = (Eligibility.EXPIRED, Eligibility.INVALID_EXPIRES, Eligibility.MISSING_CREDENTIAL)
-    if missing(agent) or any(verdict in bad for verdict in judged.values()):
-        return exit_codes.FAILED
-    ends = [moment for p in profiles if (moment := expiry_moment(p.expires)) is not None]
-    return exit_codes.USAGE if any(end - agent.now <= WARN for end in ends) else exit_codes.OK
-
-
-def missing(agent: Snapshot) -> list[str]:
-    """Providers of the default and its fallbacks that have no credential that may be used."""
-    refs = [agent.agent.default, *agent.agent.fallbacks]
-    return list(dict.fromkeys(r.provider for r in refs if not any(p.position is not None for p in agent.placed(r))))
-
-
-def _judge(agent: Snapshot, profile: str) -> Eligibility:
-    provider = agent.credentials.profiles[profile].provider
-    placed = agent.placed(model_in_use(agent, None, provider))
-    return next((p.eligibility for p in placed if p.id == profile), Eligibility.OK)
-
-
-def _providers(agent: Snapshot) -> list[str]:
-    """Providers in use first, then the others that are configured or have a credential."""
-    in_use = [agent.agent.default.provider, *(ref.provider for ref in agent.agent.fallbacks)]
-    return list(dict.fromkeys([*in_use, *(p for p in agent.rules.catalog.providers if p in agent.offered)]))
-
-
-def _aliases(agent: Snapshot) -> dict[str, ModelRef]:
-    aliases = agent.rules.catalog.aliases
-    return {alias: ref for alias, ref in aliases.items() if ref.provider in agent.offered}

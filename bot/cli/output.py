@@ -2,19 +2,34 @@
 
 import io
 import os
+import re
 import sys
+
+_BEYOND_ASCII = re.compile(r"[^\n\t\x20-\x7e]")
 
 
 def say(text: str) -> None:
-    """A line of the result."""
-    sys.stdout.write(f"{text}\n")
+    """A line of the result, or several."""
+    sys.stdout.write(f"{harmless(text)}\n")
 
 
 def say_json(value: object) -> None:
     """A result as one indented JSON document."""
     import json
 
-    say(json.dumps(value, ensure_ascii=False, indent=2))
+    text = json.dumps(value, ensure_ascii=False, indent=2)
+    sys.stdout.write(f"{_BEYOND_ASCII.sub(lambda c: c[0] if c[0].isprintable() else json.dumps(c[0])[1:-1], text)}\n")
+
+
+def harmless(text: str) -> str:
+    """A text that a terminal only shows: what would move its cursor, recolour it or turn its writing round is written out.
+    Names come from files and from providers, and a terminal obeys control characters wherever they come from."""
+    return _BEYOND_ASCII.sub(lambda c: c[0] if c[0].isprintable() else ascii(c[0])[1:-1], text)
+
+
+def on_one_line(text: str) -> str:
+    """The same for a name inside a line: it cannot begin another one."""
+    return text if text.isprintable() else "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text)
 
 
 def complain(text: str) -> None:
@@ -22,7 +37,7 @@ def complain(text: str) -> None:
     from bot.log import redact
 
     if sys.stderr is not None:
-        sys.stderr.write(f"remoteclaw: {redact(text)}\n")
+        sys.stderr.write(f"remoteclaw: {harmless(redact(text))}\n")
 
 
 def prepare_streams() -> None:

@@ -8,19 +8,26 @@ from bot.config.problems import Problem, did_you_mean, dotted
 from core.auth.provider_names import provider_id
 from core.auth.secret import Secret
 from core.models.catalog import Catalog, ModelEntry, ProviderEntry
+from core.models.document import ModelsDocument
+from core.models.overlay import with_documents
 from core.models.ref import ModelRef
 
 if TYPE_CHECKING:
     from adapters.providers.builtin import BuiltinProvider
     from bot.config.settings import Provider, Settings
+    from core.models.merge import ProviderPart
 
 _WITHOUT_URL = "claude-cli"
 
 
 def build_catalog(
-    settings: "Settings", builtin: Mapping[str, "BuiltinProvider"], aliases: Sequence[tuple[str, ModelRef, str]]
+    settings: "Settings",
+    builtin: Mapping[str, "BuiltinProvider"],
+    aliases: Sequence[tuple[str, ModelRef, str]],
+    documents: Sequence[ModelsDocument] = (),
 ) -> tuple[Catalog, list[Problem]]:
-    """The catalogue, and what keeps it from being whole. `aliases` are those of the config; built-in ones yield to them."""
+    """The catalogue, and what keeps it from being whole. `aliases` are those of the config; built-in ones yield to them.
+    `documents` are the files of models.json that apply, the agent's own before that of `main`."""
     problems: list[Problem] = []
     providers: dict[str, ProviderEntry] = {}
     for name, provider in settings.models.providers.items():
@@ -35,7 +42,7 @@ def build_catalog(
                 is_open=True,
                 is_configured=False,
             )
-    catalog = Catalog(providers)
+    catalog = with_documents(Catalog(providers), documents)
     for text in settings.agents.defaults.models:
         catalog = _with_model(catalog, text, problems)
     return _with_aliases(catalog, aliases), problems
@@ -56,12 +63,14 @@ def _configured(
         if model.id in seen:
             problems.append(Problem(dotted((*path, "models", n)), "is listed twice"))
         seen.add(model.id)
+    inputs = {model.id: model.inputs for model in known.models} if known else {}
     models = tuple(
         ModelEntry(
             ref=ModelRef(name, model.id),
             aliases=(model.alias,) if model.alias else (),
             context_window=model.context_window,
             max_tokens=model.max_tokens,
+            inputs=inputs.get(model.id, ()),
         )
         for model in provider.models
     )
@@ -79,17 +88,45 @@ def _configured(
 
 
 def _builtin_models(name: str, known: "BuiltinProvider") -> tuple[ModelEntry, ...]:
+    """The models of the built-in table, the default one always among them."""
     entries = [
         ModelEntry(
             ref=ModelRef(name, model.id),
             aliases=(model.alias.lower(),) if model.alias else (),
             context_window=model.context_window,
+            inputs=model.inputs,
         )
         for model in known.models
     ]
     if known.default_model is not None and all(entry.ref.name != known.default_model for entry in entries):
         entries.insert(0, ModelEntry(ref=ModelRef(name, known.default_model)))
     return tuple(entries)
+
+
+def addresses(settings: "Settings", builtin: Mapping[str, "BuiltinProvider"]) -> dict[str, str]:
+    """Where requests to each provider go that the config or the built-in table knows."""
+    catalog, _ = build_catalog(settings, builtin, ())
+    return {name: entry.base_url for name, entry in catalog.providers.items()}
+
+
+def catalogue_parts(settings: "Settings", builtin: Mapping[str, "BuiltinProvider"]) -> dict[str, "ProviderPart"]:
+    """What the program knows of each provider besides the config's own tables: addresses of the built-in table, its models,
+    and models on which the config has notes."""
+    from core.models.merge import ProviderPart
+
+    catalog, _ = build_catalog(settings, builtin, ())
+    parts = {}
+    for name, entry in catalog.providers.items():
+        known = builtin.get(name)
+        models = {model.ref: model for model in (_builtin_models(name, known) if known else ())}
+        listed = {model.id for model in settings.models.providers[name].models} if entry.is_configured else set()
+        noted = [model for model in entry.models if model.ref not in models and model.ref.name not in listed]
+        parts[name] = ProviderPart(
+            base_url=known.base_url if known else None,
+            api=known.api if known else None,
+            models=(*models.values(), *noted),
+        )
+    return parts
 
 
 def _with_model(catalog: Catalog, text: str, problems: list[Problem]) -> Catalog:

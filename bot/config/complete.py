@@ -86,14 +86,10 @@ def _options(table: object) -> "ShellEnv | None":
     """The table `env.shell_env`; None where it is missing or wrong, which the settings tell."""
     if table is None:
         return None
-    from pydantic import ValidationError
-
+    from bot.config.reading import read
     from bot.config.settings import ShellEnv
 
-    try:
-        return ShellEnv.model_validate(table)
-    except ValidationError:
-        return None
+    return read(ShellEnv, table)[0]
 
 
 def _configured(tree: Mapping[str, Any]) -> list[str]:

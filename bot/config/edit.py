@@ -5,15 +5,21 @@ is anything written.
 """
 
 import tomllib
-from collections.abc import Callable, Mapping, MutableMapping
-from typing import Any
+from collections.abc import Callable, Iterable, Mapping, MutableMapping
+from typing import TYPE_CHECKING, Any
 
 from bot.config.load import settings_from
+from bot.config.problems import InvalidConfig, Problem
 from core.auth.provider_names import credential_provider
 from core.errors import ConfigError
 
+if TYPE_CHECKING:
+    from bot.config.settings import Settings
+
 Tree = MutableMapping[str, Any]
 TreeChange = Callable[[Tree], None]
+Plan = Callable[["Settings"], TreeChange]
+_BOM = b"\xef\xbb\xbf"
 _WRITTEN_HERE = frozenset({"provider", "mode", "email"})
 """What an entry of `auth.profiles` may hold and still go with its credential. Labels and permissions are the operator's."""
 
@@ -23,14 +29,12 @@ def edited(content: bytes, change: TreeChange, environ: Mapping[str, str], name:
     import tomlkit
     from tomlkit.exceptions import TOMLKitError
 
-    try:
-        text = content.decode("utf-8-sig")
-        wanted = tomllib.loads(text)
-        document = tomlkit.parse(text)
-    except (ValueError, RecursionError, TOMLKitError):
-        raise ConfigError("", f"{name} is not valid TOML, so it was not changed.") from None
+    before, wanted = _plain(content, name), _plain(content, name)
     change(wanted)
+    if wanted == before:
+        return content
     try:
+        document = tomlkit.parse(_whole_lines(content.decode("utf-8-sig")))
         change(document)
         result = tomlkit.dumps(document)
         agrees = _without_empty_auth(tomllib.loads(result)) == _without_empty_auth(wanted)
@@ -39,7 +43,42 @@ def edited(content: bytes, change: TreeChange, environ: Mapping[str, str], name:
     if not agrees:
         raise ConfigError("", f"{name} is written in a way that cannot be edited safely.", "Edit it by hand.")
     settings_from(wanted, environ, name)
-    return result.encode()
+    return (_BOM if content.startswith(_BOM) else b"") + result.encode()
+
+
+def edited_as_planned(
+    content: bytes,
+    plan: Plan,
+    mistakes: Callable[["Settings"], Iterable[Problem]],
+    environ: Mapping[str, str],
+    name: str,
+) -> bytes:
+    """The config with the change that `plan` decides on by what the config says at this moment.
+
+    `mistakes` are those that the settings by themselves do not show. What is wrong already may stay, so that one thing can be
+    mended at a time; a change that adds one is refused. Raises ConfigError, and what `plan` raises.
+    """
+    before = settings_from(_plain(content, name), environ, name)
+    result = edited(content, plan(before), environ, name)
+    if result != content:
+        known = set(mistakes(before))
+        after = settings_from(_plain(result, name), environ, name)
+        if added := [problem for problem in mistakes(after) if problem not in known]:
+            raise InvalidConfig(added, "Nothing was changed.")
+    return result
+
+
+def _whole_lines(text: str) -> str:
+    """With an end for the last line too: what comes behind it would be written on it."""
+    newline = "\r\n" if "\r\n" in text else "\n"
+    return text if text.endswith("\n") or not text else f"{text}{newline}"
+
+
+def _plain(content: bytes, name: str) -> dict[str, Any]:
+    try:
+        return tomllib.loads(content.decode("utf-8-sig"))
+    except (ValueError, RecursionError):
+        raise ConfigError("", f"{name} is not valid TOML, so it was not changed.") from None
 
 
 def add_profile(name: str, provider: str, mode: str) -> TreeChange:
@@ -48,11 +87,11 @@ def add_profile(name: str, provider: str, mode: str) -> TreeChange:
 
     def change(tree: Tree) -> None:
         others = {i: entry for i, entry in named(tree, provider).items() if i != name}
-        _put(tree, ("auth", "profiles", name), "provider", provider)
-        _put(tree, ("auth", "profiles", name), "mode", mode)
+        put(tree, ("auth", "profiles", name), "provider", provider)
+        put(tree, ("auth", "profiles", name), "mode", mode)
         ids = _order(tree, provider)
         if ids is None and any(entry.get("mode") not in (None, mode) for entry in others.values()):
-            _put(tree, ("auth", "order"), provider, [name, *others])
+            put(tree, ("auth", "order"), provider, [name, *others])
         elif ids is not None and name not in ids:
             ids.insert(0, name)
 
@@ -96,7 +135,7 @@ def _order(tree: Tree, provider: str) -> list[str] | None:
     return next((ids for name, ids in order.items() if credential_provider(name) == wanted), None)
 
 
-def _put(tree: Tree, path: tuple[str, ...], key: str, value: object) -> None:
+def put(tree: Tree, path: tuple[str, ...], key: str, value: object) -> None:
     """Set a value in a table, made with those around it where they are missing, and only then: setting what is set would lose
     its comment."""
     head, *rest = path
@@ -104,8 +143,27 @@ def _put(tree: Tree, path: tuple[str, ...], key: str, value: object) -> None:
         made: dict[str, Any] = {key: value}
         for part in reversed(rest):
             made = {part: made}
-        tree[head] = made
+        tree[head] = _fitting(tree, made)
     elif rest:
-        _put(tree[head], tuple(rest), key, value)
+        put(tree[head], tuple(rest), key, value)
     elif tree[head].get(key) != value:
-        tree[head][key] = value
+        tree[head][key] = _fitting(tree[head], value)
+
+
+def inline(tree: object, values: Mapping[str, Any]) -> Any:
+    """A table on one line, for a document; for a plain tree a plain one."""
+    if type(tree) is dict:
+        return dict(values)
+    import tomlkit
+
+    table = tomlkit.inline_table()
+    table.update(values)
+    return table
+
+
+def _fitting(tree: object, value: Any) -> Any:
+    """A new table in one that is written with dots stands on one line: a heading in the middle of those lines would take the
+    rest of them to itself."""
+    body = getattr(getattr(tree, "value", None), "body", ())
+    has_dots = any(key is not None and key.is_dotted() for key, _ in body)
+    return inline(tree, value) if has_dots and isinstance(value, dict) else value

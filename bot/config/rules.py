@@ -2,6 +2,8 @@
 
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from bot.config.catalogue import build_catalog, unknown_provider
@@ -10,9 +12,10 @@ from bot.config.problems import InvalidConfig, Problem, did_you_mean, dotted
 from core.auth.provider_names import provider_id
 from core.errors import BotError, UserError
 from core.models.catalog import Catalog
+from core.models.document import ModelsDocument
 from core.models.lookup import Lookup
 from core.models.ref import ModelRef
-from core.resolution.rules import AccessRules, AgentRules, OnReset, Rules
+from core.resolution.rules import AccessRules, AgentRules, CrossBilling, OnReset, Rules
 from core.sessions.key import DEFAULT_AGENT
 
 if TYPE_CHECKING:
@@ -23,31 +26,48 @@ _NOWHERE = ModelRef("", "")
 _PATTERN = re.compile(r"[^/]+/(?:\*|[^*]+(?:/\*)?)")
 
 
-def build_rules(settings: "Settings", builtin: Mapping[str, "BuiltinProvider"]) -> Rules:
-    """What core decides by. `builtin` are the providers that need no configuration, by id.
+def build_rules(
+    settings: "Settings",
+    builtin: Mapping[str, "BuiltinProvider"],
+    documents: Mapping[str, ModelsDocument] = MappingProxyType({}),
+) -> Rules:
+    """What core decides by. `builtin` are the providers that need no configuration, by id; `documents` the models.json of
+    agents. An agent reads through to that of `main`.
 
     Raises InvalidConfig with every reference that leads nowhere, and BotError (code no_provider) where no model is
     configured and none can be told from the providers.
     """
-    catalog, problems = build_catalog(settings, builtin, tuple(configured_aliases(settings)))
-    models = _Models(catalog, problems)
+    aliases = tuple(configured_aliases(settings))
+    main = documents.get(DEFAULT_AGENT, ModelsDocument())
+    plain, _ = build_catalog(settings, builtin, aliases)
+    catalog, problems = build_catalog(settings, builtin, aliases, (main,))
+    own_catalogs = {
+        name: build_catalog(settings, builtin, aliases, (documents[name], main))[0]
+        for name in settings.agents.list
+        if name != DEFAULT_AGENT and documents.get(name, ModelsDocument()).providers
+    }
+    models = _Models(plain, catalog, problems)
     choice = settings.agents.defaults.model
     if choice is not None:
         default, fallbacks = models.choice(choice, "agents.defaults.model")
     else:
         default, fallbacks = _first_model(settings, builtin, catalog, bool(problems)), ()
+    image_model, image_fallbacks = models.optional(settings.agents.defaults.image_model, "agents.defaults.image_model")
     base = AgentRules(
         id=DEFAULT_AGENT,
         default=default,
         fallbacks=fallbacks,
+        image_model=image_model,
+        image_fallbacks=image_fallbacks,
         allow=models.patterns(settings.model_policy.allow, "model_policy.allow"),
     )
     agents = {DEFAULT_AGENT: base}
     for name, agent in settings.agents.list.items():
-        agents[name] = _agent(name, agent, base, models)
+        own = _Models(plain, own_catalogs[name], problems) if name in own_catalogs else models
+        agents[name] = _agent(name, agent, base, own)
     if problems:
         raise InvalidConfig(problems)
-    return _rules(settings, catalog, agents)
+    return replace(_rules(settings, catalog, agents), own_catalogs=own_catalogs)
 
 
 def _rules(settings: "Settings", catalog: Catalog, agents: Mapping[str, AgentRules]) -> Rules:
@@ -70,6 +90,7 @@ def _rules(settings: "Settings", catalog: Catalog, agents: Mapping[str, AgentRul
         alias_commands=settings.commands.alias_commands,
         deadline=settings.failover.deadline,
         silence=settings.failover.silence,
+        cross_billing=CrossBilling(settings.failover.cross_billing),
     )
 
 
@@ -80,12 +101,22 @@ def _agent(name: str, agent: "Agent", base: AgentRules, models: "_Models") -> Ag
     default, fallbacks = base.default, base.fallbacks
     if agent.model is not None:
         default, fallbacks = models.choice(agent.model, f"{path}.model")
+    image_model, image_fallbacks = base.image_model, base.image_fallbacks
+    if agent.image_model is not None:
+        image_model, image_fallbacks = models.optional(agent.image_model, f"{path}.image_model")
     allow, allow_path = base.allow, base.allow_path
     if agent.model_policy is not None:
         allow_path = f"{path}.model_policy.allow"
         allow = models.patterns(agent.model_policy.allow, allow_path)
     return AgentRules(
-        id=name, default=default, own_default=own, fallbacks=fallbacks, allow=allow, allow_path=allow_path
+        id=name,
+        default=default,
+        own_default=own,
+        fallbacks=fallbacks,
+        image_model=image_model,
+        image_fallbacks=image_fallbacks,
+        allow=allow,
+        allow_path=allow_path,
     )
 
 
@@ -110,12 +141,18 @@ def _first_model(
 
 
 class _Models:
-    """Reads model texts of the config against the catalogue; what leads nowhere becomes a problem."""
+    """Reads model texts of the config against the catalogue; what leads nowhere becomes a problem.
 
-    def __init__(self, catalog: Catalog, problems: list[Problem]) -> None:
+    What `plain` has, the catalogue without models.json, is looked up there: a list that a provider gave later must not make a
+    text mean two models.
+    """
+
+    def __init__(self, plain: Catalog, catalog: Catalog, problems: list[Problem]) -> None:
         self._catalog = catalog
         self._problems = problems
-        self._lookup = Lookup(catalog=catalog, default=_NOWHERE, offered=frozenset(catalog.providers))
+        self._lookups = [
+            Lookup(catalog=known, default=_NOWHERE, offered=frozenset(known.providers)) for known in (plain, catalog)
+        ]
 
     def choice(self, choice: "ModelChoice", path: str) -> tuple[ModelRef, tuple[ModelRef, ...]]:
         """The model and its fallbacks, each once."""
@@ -123,10 +160,14 @@ class _Models:
         fallbacks = [self.ref(text, f"{path}.fallbacks[{n}]") for n, text in enumerate(choice.fallbacks)]
         return primary, tuple(dict.fromkeys(ref for ref in fallbacks if ref != primary))
 
+    def optional(self, choice: "ModelChoice | None", path: str) -> tuple[ModelRef | None, tuple[ModelRef, ...]]:
+        """The same for a choice that may be missing."""
+        return (None, ()) if choice is None else self.choice(choice, path)
+
     def ref(self, text: str, path: str) -> ModelRef:
         """The model that an alias, `provider/model` or a model id means."""
         try:
-            found = self._lookup.exact(text)
+            found = next(filter(None, (lookup.exact(text) for lookup in self._lookups)), None)
         except UserError:
             self._problems.append(Problem(path, "is a model of several providers; write provider/model"))
             return _NOWHERE

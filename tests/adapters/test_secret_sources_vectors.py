@@ -22,7 +22,7 @@ Tables = Callable[[Path], dict[str, Any]]
 def asked(folder: Path, tables: Tables, source: str, name: str, provider: str = "default") -> str:
     """The secret, or the sentence that says why there is none."""
     settings = settings_from({"secrets": tables(folder)}, ENVIRON).secrets
-    providers = SecretProviders(settings.providers, settings.defaults.model_dump(), settings.resolution, ENVIRON)
+    providers = SecretProviders(settings.providers, dict(settings.defaults), settings.resolution, ENVIRON)
     sources = dict.fromkeys(SOURCES, providers)
     ref = read_ref({"source": source, "provider": provider, "id": name})
     prepare_refs([ref], sources)
@@ -172,7 +172,7 @@ def test_a_reason_has_the_words_that_others_look_for(
 def test_so_many_references_of_one_provider_have_their_own_words(tmp_path: Path) -> None:
     tree = {"secrets": {**says(V1)(tmp_path), "resolution": {"max_refs_per_provider": 1}}}
     settings = settings_from(tree, {}).secrets
-    providers = SecretProviders(settings.providers, settings.defaults.model_dump(), settings.resolution, {})
+    providers = SecretProviders(settings.providers, dict(settings.defaults), settings.resolution, {})
     refs = [read_ref({"source": "exec", "id": name}) for name in ("a", "openai/key")]
     providers.prepare(refs)
     with pytest.raises(UnresolvedRef, match="exceeded maxRefsPerProvider"):

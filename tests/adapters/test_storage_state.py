@@ -4,8 +4,9 @@ import asyncio
 import threading
 from collections.abc import Iterator
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from random import Random
 
 import pytest
 
@@ -14,11 +15,13 @@ from adapters.storage.engine import Database, open_database
 from adapters.storage.health import SqlHealthStore
 from adapters.storage.sessions import SqlSessionStore
 from adapters.storage.state import SqlStateReader
-from core.auth.health import ProfileHealth
+from core.auth.health import Lane, ProfileHealth, Window
+from core.errors import FailureReason
 from core.sessions.key import SessionKey
 from core.sessions.session import Session
 
 NOW = datetime(2026, 3, 1, tzinfo=UTC)
+COOLING = Window(lane=Lane.COOLDOWN, reason=FailureReason.RATE_LIMIT, model="m", since=NOW, until=None, step=0)
 KEYS = [SessionKey("main", f"terminal:{number}") for number in range(5)]
 
 
@@ -72,6 +75,43 @@ async def test_a_change_of_anything_is_seen(database: Database, reader: SqlState
     assert reader.read([]).health == (ProfileHealth(profile="acme:a", fingerprint="1", last_used=NOW),)
     await SqlSessionStore(database).save_choice(Session(key=KEYS[3]), [])
     assert [session.version for session in reader.read(KEYS).sessions.values()] == [0, 0, 0, 1, 0]
+
+
+async def test_of_the_credentials_only_those_are_read_that_were_touched(database: Database):
+    store = SqlHealthStore(database)
+    for name in "abc":
+        await store.update_health(name, "1", lambda health: replace(health, last_used=NOW, windows=(COOLING,)))
+    statements = traced(database)
+    reader = SqlStateReader(database)
+    reader.read([])
+    before, fetched = reader.read([]).health, len(statements)
+    await store.update_health("b", "1", lambda health: replace(health, windows=()))
+    after = reader.read([]).health
+    assert after == (before[0], replace(before[1], windows=()), before[2])
+    assert (after[0] is before[0], after[2] is before[2]) == (True, True)
+    assert len(statements) > fetched
+    await SqlSessionStore(database).save_choice(Session(key=KEYS[0]), [])
+    assert reader.read([]).health is after
+
+
+@pytest.mark.parametrize("seed", range(4))
+async def test_what_is_read_bit_by_bit_is_what_is_read_at_once(database: Database, reader: SqlStateReader, seed: int):
+    """Whatever happens to credentials, with clocks that jump, some forgotten and some coming back."""
+    random = Random(seed)
+    store = SqlHealthStore(database, kept=4)
+    for _ in range(60):
+        at = NOW + timedelta(minutes=random.randint(-500, 500))
+        windows = tuple(replace(COOLING, model=str(n), since=at) for n in range(random.randint(0, 2)))
+        used = random.choice([None, at])
+        await store.update_health(
+            random.choice("abcdef"),
+            random.choice("12"),
+            lambda health, used=used, windows=windows: replace(health, last_used=used, windows=windows),
+        )
+        if random.random() < 0.7:
+            health = reader.read([]).health
+            assert health == SqlStateReader(database).read([]).health
+            assert len(health) <= 4
 
 
 async def test_memory_is_bounded(database: Database):

@@ -16,6 +16,7 @@ from core.errors import ConfigError, StoreError
 ROOT = Path(__file__).parents[2]
 HEAVY = (
     "pydantic",
+    "pydantic_core",
     "asyncio",
     "sqlalchemy",
     "alembic",

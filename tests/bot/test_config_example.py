@@ -7,12 +7,11 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Annotated, get_args, get_origin
 
-from pydantic import BaseModel
-
 from adapters.providers.builtin import builtin_providers
 from bot.cli.main import main
 from bot.config import load_settings
 from bot.config.rules import build_rules
+from bot.config.section import is_section, keys_of
 from bot.config.settings import Settings
 
 EXAMPLE = Path(__file__).parents[2] / "config.example.toml"
@@ -22,27 +21,27 @@ def fields_of(annotation: object, path: str = "") -> Iterator[tuple[str, str]]:
     """(setting as `Section.key`, dotted path) of everything below a type; `*` stands for a key of the user's own."""
     while get_origin(annotation) is Annotated:
         annotation = get_args(annotation)[0]
-    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
-        for name, field in annotation.model_fields.items():
+    if is_section(annotation):
+        for name, kind in keys_of(annotation).items():
             below = f"{path}.{name}".lstrip(".")
             yield f"{annotation.__name__}.{name}", below
-            yield from fields_of(field.annotation, below)
+            yield from fields_of(kind, below)
         return
     is_table = get_origin(annotation) is Mapping
     for inside in get_args(annotation)[1 if is_table else 0 :]:
         yield from fields_of(inside, f"{path}.*" if is_table else path)
 
 
-def keys_of(value: object, path: str = "") -> set[str]:
+def paths_in(value: object, path: str = "") -> set[str]:
     if isinstance(value, dict):
-        return {path}.union(*(keys_of(part, f"{path}.{key}".lstrip(".")) for key, part in value.items()))
+        return {path}.union(*(paths_in(part, f"{path}.{key}".lstrip(".")) for key, part in value.items()))
     if isinstance(value, list):
-        return {path}.union(*(keys_of(part, path) for part in value))
+        return {path}.union(*(paths_in(part, path) for part in value))
     return {path}
 
 
 def test_it_holds_every_setting_that_there_is():
-    keys = keys_of(tomllib.loads(EXAMPLE.read_text()))
+    keys = paths_in(tomllib.loads(EXAMPLE.read_text()))
     places: dict[str, list[str]] = defaultdict(list)
     for setting, path in fields_of(Settings):
         places[setting].append(r"\.".join(".+" if part == "*" else re.escape(part) for part in path.split(".")))

@@ -7,7 +7,9 @@ from hypothesis import strategies as st
 
 from adapters.providers.builtin import builtin_providers
 from bot.config.load import settings_from
+from bot.config.reading import Finding, read, read_sections
 from bot.config.rules import build_rules
+from bot.config.section import keys_of
 from bot.config.settings import Settings
 from core.errors import BotError
 
@@ -18,8 +20,8 @@ _WORDS = st.sampled_from(
 )  # fmt: skip
 _NAMES = st.sampled_from(
     sorted(
-        {name for model in Settings.model_fields.values() for name in getattr(model.annotation, "model_fields", {})}
-        | set(Settings.model_fields)
+        {name for table in keys_of(Settings).values() for name in keys_of(table)}
+        | set(keys_of(Settings))
         | {"acme", "Acme", "z.ai", "zai", "token", "enabled", "source", "id", "alias", "primary", "fallbacks", "", "a b",
            "acme/small", "allow", "provider", "base_url", "api", "api_key", "models", "headers", "auth", "webhook", "url"}
     )
@@ -60,6 +62,19 @@ def test_any_tree_becomes_settings_or_an_error_with_a_line_for_each_mistake(tree
         assert error.code in ("config", "no_provider")
         assert CANARY[:10] not in str(error)
         assert all(line.strip() for line in str(error).splitlines())
+
+
+@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(tree=st.dictionaries(_NAMES, _TREES, max_size=6))
+def test_tables_that_are_read_one_by_one_say_what_the_whole_would_say_and_in_its_order(tree: dict[str, Any]):
+    apart, findings = read_sections(Settings, tree)
+    whole, wrong = read(Settings, tree)
+    assert [_facts(finding) for finding in findings] == [_facts(finding) for finding in wrong]
+    assert whole is None or apart == whole
+
+
+def _facts(finding: Finding) -> tuple[object, ...]:
+    return finding["type"], finding["loc"], str(finding.get("ctx"))
 
 
 def _valid() -> dict[str, Any]:

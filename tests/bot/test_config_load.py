@@ -366,5 +366,5 @@ def test_settings_show_no_secret(tmp_path: Path):
 
 def test_settings_cannot_be_changed(tmp_path: Path):
     settings = load(tmp_path, "")
-    with pytest.raises(ValueError, match="frozen"):
+    with pytest.raises(AttributeError, match="does not change"):
         settings.log.level = "debug"

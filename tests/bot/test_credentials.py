@@ -11,7 +11,7 @@ from adapters.storage.profile_file import AuthProfileFiles
 from bot.config.load import settings_from
 from bot.credentials import CredentialSource
 from core.auth.eligibility import Eligibility, judge
-from core.auth.order import place
+from core.auth.order import line
 from core.auth.profiles import CredentialKind, PinMode, ProfileSet
 from core.auth.secret import Secret
 from tests.fakes.clock import START
@@ -143,11 +143,12 @@ class TestReferences:
     def test_that_lead_nowhere_make_that_profile_unavailable_and_no_other(self, state_dir: Path, ref: Any, words: str):
         store(state_dir, {"a": {**key("x", "plain"), "keyRef": ref}, "b": key("x", "sk-b")})
         found = source(state_dir, environ={"A_KEY": "sk-1", "X_API_KEY": "sk-env"})
-        profiles = found.load("main").profiles
+        loaded = found.load("main")
+        profiles = loaded.profiles
         assert words in profiles["a"].ref_error
         assert (profiles["a"].secret, profiles["a"].fingerprint) == (None, None)
         assert judge(profiles["a"], "x", START) is Eligibility.UNRESOLVED_REF
-        placed = place("x", profiles, None, (), lambda _: None, lambda _: None, START)
+        placed = line("x", loaded, None, (), lambda _: None, lambda _: None, START).placed()
         assert [p.id for p in placed if p.position is not None] == ["b"]
 
     def test_in_the_config_work_alike(self, state_dir: Path):

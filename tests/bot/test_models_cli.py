@@ -1,6 +1,7 @@
 """`remoteclaw models`: what it prints, and the exit codes that monitors rely on."""
 
 import json
+import re
 import time
 from collections.abc import Mapping
 from pathlib import Path
@@ -77,11 +78,13 @@ class TestStatus:
     def test_it_names_where_everything_is_and_how_each_credential_stands(self, host: Host) -> None:
         shown = host.shows("status")
         for line in (
-            f"Config       : {host.state}/config.toml",
-            f"Agent        : main ({host.state}/agents/main/agent)",
-            "Default      : acme/small",
-            "Fallbacks    : zeta/opus-1",
-            "Aliases      : big = acme/large, opus = zeta/opus-1",
+            f"Config        : {host.state}/config.toml",
+            "Agent         : main",
+            f"Agent dir     : {host.state}/agents/main/agent",
+            "Default       : acme/small",
+            "Fallbacks (1) : zeta/opus-1",
+            "Aliases (2)   : big -> acme/large, opus -> zeta/opus-1",
+            "Configured models (0): all",
             "[acme] http://127.0.0.1:9/v1 · openai-completions",
             "[zeta] http://127.0.0.1:9 · anthropic-messages",
         ):
@@ -92,14 +95,15 @@ class TestStatus:
 
     def test_without_a_word_it_is_status(self, host: Host) -> None:
         assert host.shows() == host.shows("status")
-        assert host.shows("--json") == host.shows("status", "--json") == host.shows("--json", "status")
+        forms = ("--json",), ("status", "--json"), ("--json", "status"), ("--status-json",)
+        assert len({re.sub(r'"remaining_ms": .*', "", host.shows(*form)) for form in forms}) == 1
 
     def test_looking_makes_no_database(self, host: Host) -> None:
         host.shows("status", "--session", "room")
         assert not (host.state / "remoteclaw.db").exists()
 
     def test_plain_is_the_default_model_alone(self, host: Host) -> None:
-        assert host.shows("--plain") == "acme/small\n"
+        assert host.shows("--plain") == host.shows("--status-plain") == "acme/small\n"
         assert host.shows("--plain", "--agent", "writer") == "zeta/opus-1\n"
 
     def test_json_and_plain_together_are_wrong_usage(self, host: Host) -> None:
@@ -127,7 +131,7 @@ class TestStatus:
 
     def test_a_session_is_shown_beside_the_rest(self, host: Host) -> None:
         shown = host.shows("--session", "agent:main:telegram:default:group:-1")
-        assert "Session      : agent:main:telegram:default:group:-1" in shown
+        assert "Session       : agent:main:telegram:default:group:-1" in shown
         assert "Next: acme:work, the first in order that can serve" in shown
         assert host.json("--session", "room")["session"]["session"] == "agent:main:terminal:default:named:room"
         assert "session" not in host.json()
@@ -154,7 +158,10 @@ class TestStatus:
 
     def test_a_provider_in_use_without_a_credential_is_named(self, host: Host) -> None:
         host.keep({"acme:work": key("acme")})
-        assert "Missing: zeta is in use and has no credential that may be used." in host.shows()
+        shown = host.shows().splitlines()
+        assert shown[shown.index("Missing auth") + 1].startswith(
+            "- zeta is in use and has no credential that may be used. Run `remoteclaw models auth paste-api-key "
+        )
         assert host.json()["missing_providers_in_use"] == ["zeta"]
 
 

@@ -91,6 +91,7 @@ def test_texts_too_short_to_be_secrets_blot_out_nothing():
 
 def test_secrets_are_learnt_and_never_forgotten():
     redactor = Redactor(["first-secret"])
+    assert redactor.redact("first-secret second-secret") == "*** second-secret"
     redactor.learn(["second-secret"])
     redactor.learn([])
     assert redactor.redact("first-secret second-secret third-secret") == "*** *** third-secret"

@@ -39,7 +39,7 @@ def counting(folder: Path) -> str:
 def source(state: Path, tree: dict[str, Any], learnt: set[str] | None = None) -> CredentialSource:
     settings = settings_from(tree, {})
     table = settings.secrets
-    providers = SecretProviders(table.providers, table.defaults.model_dump(), table.resolution, {})
+    providers = SecretProviders(table.providers, dict(table.defaults), table.resolution, {})
     return CredentialSource(
         settings,
         AuthProfileFiles(state),

@@ -62,6 +62,7 @@ TURN = {
     "profile": MAYBE_TEXT,
     "attempts": [ATTEMPT],
     "usage": {"input_tokens": int, "output_tokens": int},
+    "cost_usd": (None, 0.0),
 }
 KINDS = ("text", "notice", "picker", "status", "error")
 REPLY = {"event": ("reply",), "kind": KINDS, "code": MAYBE_TEXT, "text": str, "data": dict}
@@ -160,9 +161,15 @@ def test_models_status_has_its_own_fields_and_no_session_unless_asked_for(lived_
         "agent": str,
         "agent_dir": str,
         "default": str,
+        "default_model": str,
+        "resolved_default": str,
         "fallbacks": [str],
+        "image_model": MAYBE_TEXT,
+        "image_fallbacks": [str],
         "aliases": dict,
         "allow": [str],
+        "allowed": [str],
+        "auth": dict,
         "providers": [PROVIDER],
         "missing_providers_in_use": [str],
         "problems": [str],
