@@ -2,12 +2,8 @@
 
 import ast
 import json
-import os
 import re
 import shlex
-import subprocess
-import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -21,42 +17,8 @@ from bot.config.substitution import variables
 from core.commands.registry import COMMANDS
 from core.errors import FailureReason
 from tests.bot.test_config_example import fields_of
+from tests.documents import DOCS, FENCE, LINK, ROOT, blocks, in_code, remoteclaw, rows, shape
 from tests.fakes.provider_server import ThreadedProviderServer
-
-ROOT = Path(__file__).parents[1]
-DOCS = [
-    *(ROOT / name for name in ("README.md", "CHANGELOG.md", "bench/README.md")),
-    *sorted((ROOT / "docs").rglob("*.md")),
-]
-FENCE = re.compile(r"^( *)```(\w*)\n(.*?)^\1```$", re.MULTILINE | re.DOTALL)
-LINK = re.compile(r"!?\[[^\]]*\]\(([^)\s]+)\)")
-PATIENCE = 60
-
-
-def blocks(language: str, *documents: Path) -> Iterator[tuple[str, str]]:
-    """(document and line, text) of every fenced block of a language."""
-    for document in documents or DOCS:
-        text = document.read_text("utf-8")
-        for found in FENCE.finditer(text):
-            if found[2] == language:
-                place = f"{document.relative_to(ROOT)}:{text.count(chr(10), 0, found.start()) + 1}"
-                lines = [line.removeprefix(found[1]) for line in found[3].splitlines()]
-                yield place, "\n".join(lines)
-
-
-def rows(document: str, heading: str) -> list[list[str]]:
-    """The cells of the tables below a heading, to the next one of its level."""
-    text = (ROOT / document).read_text("utf-8")
-    level = heading.split(" ")[0]
-    section = re.split(rf"^#{{1,{len(level)}}} ", text.split(f"\n{heading}\n", 1)[1], flags=re.MULTILINE)[0]
-    tables = re.findall(r"^\|(?!-)(.*)\|$", section, re.MULTILINE)
-    cells = [[cell.strip() for cell in re.split(r"(?<!\\)\|", line)] for line in tables]
-    return [row for row in cells if not set("".join(row)) <= set("-: ")]
-
-
-def in_code(cell: str) -> list[str]:
-    return re.findall(r"`([^`]+)`", cell)
-
 
 # Commands
 
@@ -86,19 +48,11 @@ def test_every_command_that_ends_by_itself_does_what_it_should_in_the_installati
         _, config = next(blocks("toml", ROOT / "README.md"))
         override = f'\n[models.providers.anthropic]\nbase_url = "{provider.base_url}"\n'
         (state_dir / "config.toml").write_text(config + override)
-        own = {"ANTHROPIC_API_KEY": "sk-ant-of-the-readme", "REMOTECLAW_STATE_DIR": str(state_dir)}
-        environ = {"PATH": os.environ["PATH"], "HOME": os.environ["HOME"], "PYTHONPATH": str(ROOT), **own}
+        environ = {"ANTHROPIC_API_KEY": "sk-ant-of-the-readme", "REMOTECLAW_STATE_DIR": str(state_dir)}
         for line in dict.fromkeys(commands()):
             if not line.startswith("remoteclaw ") or line == "remoteclaw gateway":
                 continue
-            ended = subprocess.run(
-                [sys.executable, "-m", "bot", *shlex.split(line)[1:]],
-                env=environ,
-                input="",
-                capture_output=True,
-                text=True,
-                timeout=PATIENCE,
-            )
+            ended = remoteclaw(*shlex.split(line)[1:], environ=environ)
             assert ended.returncode == 0, f"{line}: {ended.stderr}"
             assert ended.stdout or line == "remoteclaw chat", line
     assert [seen.model for seen in provider.seen] == ["claude-sonnet-4-5"]
@@ -125,7 +79,7 @@ def test_every_key_of_the_configuration_is_documented_and_no_other() -> None:
         for row in rows("docs/configuration.md", "## Keys")
         for name in in_code(row[0])
     }
-    paths = {path for _, path in fields_of(Settings)} | {"env.*", "auth.order.*"}
+    paths = {path for _, path in fields_of(Settings)} | {"env.*", "env.vars.*", "auth.order.*"}
     leaves = {path for path in paths if not any(other.startswith(f"{path}.") for other in paths)}
     assert documented <= paths
     undocumented = {leaf for leaf in leaves if not any(leaf == d or leaf.startswith(f"{d}.") for d in documented)}
@@ -180,31 +134,15 @@ def test_the_failures_of_a_turn_are_all_listed() -> None:
     assert {in_code(row[1])[0] for row in found} == set(FailureReason)
 
 
-def shape(value: object) -> object:
-    """The keys of JSON, all the way down; of a list those of its first entry."""
-    if isinstance(value, dict):
-        return {key: shape(part) for key, part in value.items()}
-    if isinstance(value, list):
-        return [shape(part) for part in value[:1]]
-    return None
-
-
 def demo(*messages: str, flags: tuple[str, ...] = ()) -> str:
-    ended = subprocess.run(
-        [sys.executable, "-m", "bot", "demo", *flags],
-        env={"PATH": os.environ["PATH"], "HOME": os.environ["HOME"], "PYTHONPATH": str(ROOT)},
-        input="".join(f"{message}\n" for message in messages),
-        capture_output=True,
-        text=True,
-        timeout=PATIENCE,
-    )
+    ended = remoteclaw("demo", *flags, given="".join(f"{message}\n" for message in messages))
     assert ended.returncode == 0, ended.stderr
     return ended.stdout
 
 
 def test_the_json_of_the_interfaces_page_has_the_keys_of_the_real_one() -> None:
     documented = [json.loads(text) for _, text in blocks("json", ROOT / "docs/interfaces.md")]
-    reply, turn, picker, why, status = documented
+    reply, turn, picker, why, status = documented[:5]
     said = demo("/model big@work", "/model", "/model why", "/model status", "hello", flags=("--json",))
     notice, shown, decided, stood, answer, report = [json.loads(line) for line in said.splitlines()]
     assert shape({**notice, "data": {}}) == shape(reply)
