@@ -1,12 +1,10 @@
-"""From pydantic's findings to sentences: the dotted path, what is wrong, and the key that was probably meant."""
+"""From pydantic_core's findings to sentences: the dotted path, what is wrong, and the key that was probably meant."""
 
-import types
-from collections.abc import Iterable, Mapping
-from typing import Annotated, Any, TypeGuard, Union, get_args, get_origin
-
-from pydantic import BaseModel, ValidationError
+from collections.abc import Iterable
 
 from bot.config.problems import Location, Problem, did_you_mean, dotted
+from bot.config.reading import Finding
+from bot.config.section import Section, inside, is_section, keys_of, kinds_of
 
 _KEY = "[key]"
 _SENTENCES = {
@@ -27,18 +25,18 @@ _SENTENCES = {
 }
 
 
-def explain(error: ValidationError, model: type[BaseModel], silent: Iterable[Location]) -> list[Problem]:
+def explain(findings: Iterable[Finding], model: type[Section], silent: Iterable[Location]) -> list[Problem]:
     """Every finding as a Problem, without those at or below the `silent` places, which were explained already."""
     quiet = tuple(silent)
     problems = []
-    for finding in error.errors(include_url=False, include_input=False):
+    for finding in findings:
         place = tuple(part for part in finding["loc"] if part != _KEY)
         if not any(place[: len(known)] == known for known in quiet):
             problems.append(Problem(dotted(place), _sentence(finding, place, model)))
     return problems
 
 
-def _sentence(finding: Mapping[str, Any], place: Location, model: type[BaseModel]) -> str:
+def _sentence(finding: Finding, place: Location, model: type[Section]) -> str:
     kind = finding["type"]
     if kind == "extra_forbidden":
         return f"is not a setting.{did_you_mean(str(place[-1]), _keys_beside(place, model))}"
@@ -49,34 +47,9 @@ def _sentence(finding: Mapping[str, Any], place: Location, model: type[BaseModel
     return _SENTENCES.get(kind, "has a wrong value")
 
 
-def _keys_beside(place: Location, model: type[BaseModel]) -> list[str]:
+def _keys_beside(place: Location, model: type[Section]) -> list[str]:
     """The keys that the table at `place` may have."""
     current: object = model
     for part in place[:-1]:
-        current = _step(current, part)
-    return sorted(current.model_fields) if _is_model(current) else []
-
-
-def _step(annotation: object, part: str | int) -> object:
-    """The type behind one key or index."""
-    if _is_model(annotation):
-        field = annotation.model_fields.get(str(part))
-        return _core(field.annotation) if field is not None else None
-    arguments = get_args(annotation)
-    if not arguments:
-        return None
-    return _core(arguments[0 if isinstance(part, int) else -1])
-
-
-def _core(annotation: object) -> object:
-    """A type without Annotated and without None."""
-    while get_origin(annotation) is Annotated:
-        annotation = get_args(annotation)[0]
-    if get_origin(annotation) in (Union, types.UnionType):
-        choices = [choice for choice in get_args(annotation) if choice is not type(None)]
-        return _core(choices[0])
-    return annotation
-
-
-def _is_model(annotation: object) -> TypeGuard[type[BaseModel]]:
-    return isinstance(annotation, type) and issubclass(annotation, BaseModel)
+        current = inside(current, part)
+    return sorted(key for kind in kinds_of(current) if is_section(kind) for key in keys_of(kind))

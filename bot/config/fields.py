@@ -10,8 +10,7 @@ from datetime import timedelta
 from typing import Annotated, Any
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, BeforeValidator, Field, PlainValidator
-
+from bot.config.reading import Check, Limits
 from core.auth.provider_names import provider_id
 from core.auth.refs import read_ref
 from core.auth.secret import Secret, SecretRef, clean_secret
@@ -126,7 +125,8 @@ def _session(text: str) -> str:
         raise ValueError("must be a session key such as agent:main:telegram:default:direct:1001") from None
 
 
-def _alias(text: str) -> str:
+def alias_of(text: str) -> str:
+    """The alias that a text is, as it is kept. Raises ValueError."""
     if not _ALIAS.fullmatch(text) or text.isdigit():
         raise ValueError(
             "must be one word of letters, digits and . _ : -, and not a number: numbers choose from a list"
@@ -170,21 +170,21 @@ def _distinct(normal: Callable[[str], str]) -> Callable[[Any], Any]:
     return check
 
 
-Duration = Annotated[timedelta, PlainValidator(_duration)]
-SecretText = Annotated[Secret, PlainValidator(_plain_secret)]
-SecretValue = Annotated[Secret | SecretRef, PlainValidator(_secret)]
-Url = Annotated[str, AfterValidator(_url("https", "http"))]
-SocketUrl = Annotated[str, AfterValidator(_socket_url)]
-Listen = Annotated[str, AfterValidator(_listen)]
-Person = Annotated[str, AfterValidator(_person)]
-Group = Annotated[str, AfterValidator(_group)]
-Pinner = Annotated[str, AfterValidator(_pinner)]
-ProviderId = Annotated[str, AfterValidator(_provider)]
-AgentId = Annotated[str, AfterValidator(_agent)]
-Session = Annotated[str, AfterValidator(_session)]
-Alias = Annotated[str, AfterValidator(_alias)]
-Variable = Annotated[str, AfterValidator(_variable)]
-Header = Annotated[str, AfterValidator(_header)]
-Text = Annotated[str, AfterValidator(_text)]
-Count = Annotated[int, Field(gt=0, le=1_000_000_000)]
-ByProvider = BeforeValidator(_distinct(provider_id))
+Duration = Annotated[timedelta, Check(_duration, "instead")]
+SecretText = Annotated[Secret, Check(_plain_secret, "instead")]
+SecretValue = Annotated[Secret | SecretRef, Check(_secret, "instead")]
+Url = Annotated[str, Check(_url("https", "http"))]
+SocketUrl = Annotated[str, Check(_socket_url)]
+Listen = Annotated[str, Check(_listen)]
+Person = Annotated[str, Check(_person)]
+Group = Annotated[str, Check(_group)]
+Pinner = Annotated[str, Check(_pinner)]
+ProviderId = Annotated[str, Check(_provider)]
+AgentId = Annotated[str, Check(_agent)]
+Session = Annotated[str, Check(_session)]
+Alias = Annotated[str, Check(alias_of)]
+Variable = Annotated[str, Check(_variable)]
+Header = Annotated[str, Check(_header)]
+Text = Annotated[str, Check(_text)]
+Count = Annotated[int, Limits(gt=0, le=1_000_000_000)]
+ByProvider = Check(_distinct(provider_id), "before")

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from bot.config.problems import InvalidConfig, Location, Problem
+from bot.environment import Environment
 from core.errors import BotError, ConfigError
 
 if TYPE_CHECKING:
@@ -51,22 +52,24 @@ def read_toml(path: Path) -> dict[str, Any]:
 
 def settings_from(tree: Mapping[str, Any], environ: Mapping[str, str], name: str = "") -> "Settings":
     """The settings that a TOML tree means. Raises InvalidConfig with every problem; `name` is the file, for its hint."""
-    from pydantic import ValidationError
-
     from bot.config.checks import check
-    from bot.config.explain import explain
+    from bot.config.reading import read_sections
     from bot.config.settings import Settings
     from bot.config.substitution import Substitution
 
+    outside = _set(Environment.of(environ).for_config)
     substitution = Substitution(
-        {**_own_environment(tree, environ), **_set(environ)}, lambda place: _is_off(tree, place)
+        {**own_variables(tree, outside), **outside},
+        lambda place: _is_off(tree, place) or (place[:1] == ("env",) and place[-1] in outside),
     )
     filled = substitution.fill(dict(tree))
+    assert isinstance(filled, dict)
     problems = list(substitution.problems)
-    try:
-        settings = Settings.model_validate(filled)
-    except ValidationError as error:
-        problems += explain(error, Settings, substitution.places)
+    settings, findings = read_sections(Settings, filled)
+    if findings:
+        from bot.config.explain import explain
+
+        problems += explain(findings, Settings, substitution.places)
     else:
         problems += check(settings)
         if not problems:
@@ -78,16 +81,18 @@ def _set(environ: Mapping[str, str]) -> dict[str, str]:
     return {name: value for name, value in environ.items() if value.strip()}
 
 
-def _own_environment(tree: Mapping[str, Any], environ: Mapping[str, str]) -> dict[str, str]:
-    """The `env` table, with its own variables filled from the process only."""
-    from bot.config.substitution import Substitution
+def own_variables(tree: Mapping[str, Any], environ: Mapping[str, str]) -> dict[str, str]:
+    """The variables of the `env` table, those of `env.vars` after the others, each filled from `environ` and the table itself.
+    One that cannot be filled is left out."""
+    from bot.config.substitution import fill_each
 
     table = tree.get("env")
     if not isinstance(table, dict):
         return {}
-    filled = Substitution(environ).fill(table)
-    assert isinstance(filled, dict)
-    return {name: value for name, value in filled.items() if isinstance(value, str)}
+    further = table.get("vars")
+    every = {**(further if isinstance(further, dict) else {}), **table}
+    texts = {name: value for name, value in every.items() if isinstance(name, str) and isinstance(value, str)}
+    return fill_each(texts, _set(Environment.of(environ).for_config))
 
 
 def _is_off(tree: Mapping[str, Any], place: Location) -> bool:

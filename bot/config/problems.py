@@ -1,6 +1,5 @@
 """What is wrong with a config, in full: every problem with its dotted path, none with a value that could be a secret."""
 
-import difflib
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -48,6 +47,8 @@ def dotted(location: Location) -> str:
 
 def did_you_mean(wrong: str, known: Sequence[str]) -> str:
     """` Did you mean ...?`, or the names that there are, or nothing."""
+    import difflib
+
     near = difflib.get_close_matches(wrong.lower(), known, n=1, cutoff=0.6)
     if near:
         return f" Did you mean {near[0]}?"

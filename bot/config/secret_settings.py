@@ -2,13 +2,12 @@
 
 import os.path
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Set
 from datetime import timedelta
-from typing import Annotated, Any, Literal, Self
-
-from pydantic import AfterValidator, Field, model_validator
+from typing import Annotated, Any, Literal
 
 from bot.config import fields
+from bot.config.reading import Check, Limits
 from bot.config.section import Section
 from core.auth.refs import DEFAULT_PROVIDER
 
@@ -65,11 +64,11 @@ def _at_most(most: int) -> Callable[[tuple[Any, ...]], tuple[Any, ...]]:
     return check
 
 
-Alias = Annotated[str, AfterValidator(_alias)]
-_Name = Annotated[str, AfterValidator(_reference_name)]
-_Folder = Annotated[str, AfterValidator(_absolute)]
-_Wait = Annotated[fields.Duration, AfterValidator(_wait)]
-_Bytes = Annotated[int, Field(gt=0, le=20 * _MIB)]
+Alias = Annotated[str, Check(_alias)]
+_Name = Annotated[str, Check(_reference_name)]
+_Folder = Annotated[str, Check(_absolute)]
+_Wait = Annotated[fields.Duration, Check(_wait)]
+_Bytes = Annotated[int, Limits(gt=0, le=20 * _MIB)]
 
 _KEYS = {
     "env": {"allowlist"},
@@ -84,31 +83,29 @@ class SecretProvider(Section):
     """secrets.providers.<alias>. Byte counts are of what is read; `max_output_bytes` is of both outputs together."""
 
     source: Literal["env", "file", "exec"]
-    allowlist: Annotated[tuple[_Name, ...], AfterValidator(_at_most(256))] = ()
+    allowlist: Annotated[tuple[_Name, ...], Check(_at_most(256))] = ()
     path: _Folder = ""
     mode: Literal["json", "single_value"] = "json"
     max_bytes: _Bytes = _MIB
-    command: Annotated[str, AfterValidator(_command)] = ""
-    args: Annotated[tuple[Annotated[str, AfterValidator(_argument)], ...], AfterValidator(_at_most(128))] = ()
+    command: Annotated[str, Check(_command)] = ""
+    args: Annotated[tuple[Annotated[str, Check(_argument)], ...], Check(_at_most(128))] = ()
     timeout: _Wait = timedelta(seconds=5)
     no_output_timeout: _Wait | None = None
     max_output_bytes: _Bytes = _MIB
     json_only: bool = True
     env: Mapping[fields.Variable, fields.SecretText] = {}
-    pass_env: Annotated[tuple[fields.Variable, ...], AfterValidator(_at_most(128))] = ()
-    trusted_dirs: Annotated[tuple[_Folder, ...], AfterValidator(_at_most(64))] = ()
+    pass_env: Annotated[tuple[fields.Variable, ...], Check(_at_most(128))] = ()
+    trusted_dirs: Annotated[tuple[_Folder, ...], Check(_at_most(64))] = ()
     allow_insecure_path: bool = False
     allow_symlink_command: bool = False
 
-    @model_validator(mode="after")
-    def _fits_its_source(self) -> Self:
-        strange = sorted(self.model_fields_set - _KEYS[self.source] - {"source"})
+    def _check(self, given: Set[str]) -> None:
+        strange = sorted(given - _KEYS[self.source] - {"source"})
         if strange:
             raise ValueError(f'{", ".join(strange)} means nothing where source = "{self.source}"')
         wanted = _REQUIRED.get(self.source)
         if wanted is not None and not getattr(self, wanted):
             raise ValueError(f'{wanted} is missing, and source is "{self.source}"')
-        return self
 
 
 class SecretDefaults(Section):
@@ -122,9 +119,9 @@ class SecretDefaults(Section):
 class SecretResolution(Section):
     """secrets.resolution: how many providers are asked at a time, for how many references, with how long a request."""
 
-    max_provider_concurrency: Annotated[int, Field(gt=0, le=16)] = 4
-    max_refs_per_provider: Annotated[int, Field(gt=0, le=4096)] = 512
-    max_batch_bytes: Annotated[int, Field(gt=0, le=5 * _MIB)] = 256 * 1024
+    max_provider_concurrency: Annotated[int, Limits(gt=0, le=16)] = 4
+    max_refs_per_provider: Annotated[int, Limits(gt=0, le=4096)] = 512
+    max_batch_bytes: Annotated[int, Limits(gt=0, le=5 * _MIB)] = 256 * 1024
 
 
 class Secrets(Section):

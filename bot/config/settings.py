@@ -1,20 +1,18 @@
-"""Every setting of config.toml, with its default. Unknown keys are refused; values are immutable.
-
-Loading this module loads pydantic, so it is imported where settings are read and nowhere else.
-"""
+"""Every setting of config.toml, with its default. Unknown keys are refused; values are immutable."""
 
 from collections.abc import Mapping
 from datetime import timedelta
 from typing import Annotated, Literal
 
-from pydantic import BeforeValidator, Field
-
 from bot.config import fields
+from bot.config.reading import Check, Limits
 from bot.config.secret_settings import Secrets
 from bot.config.section import Section
+from bot.environment import Environment
+from core.auth.variables import Origin
 
 
-def _named(key: str) -> BeforeValidator:
+def _named(key: str) -> Check:
     """A string in the place of a table stands for its most important key."""
 
     def check(value: object) -> object:
@@ -24,7 +22,7 @@ def _named(key: str) -> BeforeValidator:
             raise ValueError("must be a string or a table")
         return value
 
-    return BeforeValidator(check)
+    return Check(check, "before")
 
 
 class Webhook(Section):
@@ -32,7 +30,7 @@ class Webhook(Section):
 
     url: fields.Url
     listen: fields.Text = "127.0.0.1"
-    port: Annotated[int, Field(ge=0, le=65535)] = 8443
+    port: Annotated[int, Limits(ge=0, le=65535)] = 8443
     secret_token: fields.SecretValue | None = None
 
 
@@ -86,8 +84,9 @@ class Provider(Section):
 
 
 class Models(Section):
-    """models"""
+    """models. `mode`: whether models.json is the config and what else is known, or the config alone."""
 
+    mode: Literal["merge", "replace"] = "merge"
     providers: Annotated[Mapping[fields.ProviderId, Provider], fields.ByProvider] = {}
 
 
@@ -114,6 +113,7 @@ class AgentDefaults(Section):
     """agents.defaults"""
 
     model: Annotated[ModelChoice, _named("primary")] | None = None
+    image_model: Annotated[ModelChoice, _named("primary")] | None = None
     models: Mapping[fields.Text, ModelNotes] = {}
 
 
@@ -121,6 +121,7 @@ class Agent(Section):
     """agents.list.<id>"""
 
     model: Annotated[ModelChoice, _named("primary")] | None = None
+    image_model: Annotated[ModelChoice, _named("primary")] | None = None
     model_policy: ModelPolicy | None = None
 
 
@@ -202,6 +203,25 @@ class Log(Section):
     file: fields.Text | None = None
 
 
+class ShellEnv(Section):
+    """env.shell_env: whether keys that nothing else sets are taken from the login shell, and how long it may take."""
+
+    enabled: bool = False
+    timeout: fields.Duration | None = None
+
+
+class Env(Section):
+    """env: variables for what the environment does not set, by name. Those of `vars` yield to those of the table itself."""
+
+    vars: Mapping[fields.Variable, fields.SecretText] = {}
+    shell_env: ShellEnv = ShellEnv()
+    _others: Mapping[fields.Variable, fields.SecretText] = {}
+
+    def variables(self) -> Mapping[str, str]:
+        """All of them, with their values."""
+        return {name: value.reveal() for name, value in {**self.vars, **self._others}.items()}
+
+
 class Settings(Section):
     """The whole config."""
 
@@ -218,9 +238,8 @@ class Settings(Section):
     database: Database = Database()
     gateway: Gateway = Gateway()
     log: Log = Log()
-    env: Mapping[fields.Variable, fields.SecretText] = {}
+    env: Env = Env()
 
-    def environment(self, environ: Mapping[str, str]) -> Mapping[str, str]:
-        """The process environment, with the `env` table for what is unset or blank there."""
-        own = {name: value.reveal() for name, value in self.env.items()}
-        return {**environ, **{name: value for name, value in own.items() if not environ.get(name, "").strip()}}
+    def environment(self, environ: Mapping[str, str]) -> Environment:
+        """The environment, with the `env` table for what is unset or blank there."""
+        return Environment.of(environ).with_layer(Origin.CONFIG, self.env.variables())
