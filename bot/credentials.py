@@ -4,6 +4,7 @@ The stores are asked at every load; environment and config are those of its maki
 makes another one. Everything that turns up and is confidential is handed to `learn`, so that logs never show it.
 """
 
+import logging
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Protocol
@@ -21,6 +22,8 @@ from core.sessions.key import DEFAULT_AGENT
 
 if TYPE_CHECKING:
     from bot.config.settings import Profile, Settings
+
+log = logging.getLogger(__name__)
 
 _STORED = (CredentialKind.API_KEY, CredentialKind.TOKEN, CredentialKind.OAUTH)
 _SHORTEST_VARIABLE = 12
@@ -65,6 +68,7 @@ class CredentialSource:
         self._sets: dict[str, tuple[ProfileSet, ProfileSet, frozenset[SecretRef]]] = {}
         self._resolved: dict[SecretRef, Secret] = {}
         self._refused: dict[SecretRef, str] = {}
+        self._told: set[str] = set()
         learn(self.secret_values())
 
     async def prepare(self) -> None:
@@ -96,7 +100,11 @@ class CredentialSource:
     def unresolved(self, agents: Iterable[str]) -> tuple[str, ...]:
         """The profiles without a secret because their reference gives none, each once, whichever agents share it."""
         found = (profile for agent in agents for profile in self.load(agent).profiles.values())
-        return tuple(dict.fromkeys(p.id for p in found if p.ref is not None and p.secret is None))
+        return tuple(dict.fromkeys(p.id for p in found if p.is_unresolved))
+
+    def problems(self, agents: Iterable[str]) -> tuple[str, ...]:
+        """What cannot be used of the stores and their surroundings, a sentence each, once whichever agents share it."""
+        return tuple(dict.fromkeys(problem for agent in agents for problem in self.load(agent).problems))
 
     def load(self, agent: str) -> ProfileSet:
         """The agent's profiles with secrets, fingerprints and what the config says of them. The same object while neither the
@@ -112,7 +120,18 @@ class CredentialSource:
         joined = replace(stored, profiles=complete, problems=self._problems + stored.problems)
         self._sets[agent] = (stored, joined, missing)
         self._learn(self.secret_values())
+        if self._references.serving:
+            self._tell()
         return joined
+
+    def _tell(self) -> None:
+        """What is wrong, into the log of whoever serves: once when it begins, and again after it was over."""
+        wrong = {problem for _, joined, _ in self._sets.values() for problem in joined.problems}
+        profiles = (p for _, joined, _ in self._sets.values() for p in joined.profiles.values())
+        wrong |= {f"{p.id} does not serve: {p.ref_error}" for p in profiles if p.is_unresolved}
+        for sentence in sorted(wrong - self._told):
+            log.warning("%s", sentence)
+        self._told = wrong
 
     def headers(self) -> Mapping[str, tuple[tuple[str, str], ...]]:
         """The headers of the providers that have references among theirs, without those that gave nothing: their provider

@@ -24,16 +24,17 @@ log = logging.getLogger(__name__)
 
 _AT_START_ONLY = ("channels", "database", "gateway", "log")
 """Sections of the config that a process reads once: it would have to connect, open or listen anew."""
+_KEPT = "config and references were not reloaded, the last good values stay"
+"""The stores themselves are read for every message, so they are not among what stays."""
 
 
 @dataclass(frozen=True, slots=True)
 class InForce:
-    """One consistent state of an installation. `notes` are sentences about what could not be used."""
+    """One consistent state of an installation."""
 
     settings: "Settings"
     rules: Rules
     credentials: CredentialSource
-    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,10 +77,12 @@ class Installation:
         return self._now.credentials.unresolved(self._now.rules.agents)
 
     def notes(self) -> tuple[str, ...]:
-        """What an operator should know of the last reload: why it did not happen."""
-        return (
-            () if self.failure is None else (f"not reloaded, the last good values stay: {_on_one_line(self.failure)}",)
-        )
+        """What an operator should know: why the last reload did not happen, and what of the stores cannot be used."""
+        failed = () if self.failure is None else (f"{_KEPT}: {_on_one_line(self.failure)}",)
+        return (*failed, *self._problems())
+
+    def _problems(self) -> tuple[str, ...]:
+        return self._now.credentials.problems(self._now.rules.agents)
 
     async def reload(self) -> Reloaded:
         """Read everything anew and put it in force. Raises BotError, and then nothing has changed. One at a time."""
@@ -90,14 +93,14 @@ class Installation:
             except BotError as error:
                 if self.failure is None or str(self.failure) != str(error):
                     why = _on_one_line(error)
-                    log.warning("SECRETS_RELOADER_DEGRADED: nothing was reloaded, the last good values stay. %s", why)
+                    log.warning("SECRETS_RELOADER_DEGRADED: %s. %s", _KEPT, why)
                 self.failure = error
                 raise
             self._now = fresh
             if self.failure is not None:
                 log.warning("SECRETS_RELOADER_RECOVERED: configuration and secrets are up to date again.")
             self.failure = None
-            return Reloaded((*fresh.notes, *self._pending(), *self._lacking()))
+            return Reloaded((*self._pending(), *self._problems(), *self._lacking()))
 
     def _pending(self) -> list[str]:
         before, after = self._started_with.settings, self._now.settings

@@ -63,6 +63,11 @@ class AuthProfile:
     metadata: Mapping[str, str] = field(default_factory=dict)
 
     @property
+    def is_unresolved(self) -> bool:
+        """Whether its reference gives no secret."""
+        return self.ref is not None and self.secret is None
+
+    @property
     def from_environment(self) -> bool:
         """Keys of the environment and the config serve only where a provider has no profile, or where an order names them."""
         return self.kind in (CredentialKind.ENV, CredentialKind.CONFIG, CredentialKind.NONE)

@@ -105,7 +105,7 @@ def test_a_rotated_secret_serves_the_next_message_and_one_that_is_lost_leaves_th
             "remoteclaw: A secret that has been there is not available: The secret reference file:vault:'/omega': "
         )
         assert scene.serves() == "TWO2"
-        gateway.says("SECRETS_RELOADER_DEGRADED: nothing was reloaded, the last good values stay.")
+        gateway.says("SECRETS_RELOADER_DEGRADED: config and references were not reloaded, the last good values stay.")
         scene.vault.hold(THIRD)
         assert reload(scene, "--json") == (0, '{\n  "reloaded": true,\n  "warnings": []\n}\n', "")
         assert scene.serves() == "SIX6"
@@ -138,7 +138,9 @@ def test_a_config_that_is_edited_badly_and_then_well(scene: Scene):
         gateway.says("the last good values stay. acces: is not a setting. Did you mean access?")
         status, page = get(address)
         assert status == 200
-        assert page["notes"][0].startswith("not reloaded, the last good values stay: acces: is not a setting.")
+        assert page["notes"][0].startswith(
+            "config and references were not reloaded, the last good values stay: acces: is not a setting."
+        )
         chat = scene.stage.telegram.private(scene.stage.mallory)
         scene.before = scene.before.replace('allow = ["telegram:1002"]', 'allow = ["telegram:1002", "telegram:1003"]')
         scene.write("[gateway]", 'listen = "127.0.0.1:0"')
@@ -215,3 +217,29 @@ def get(address: str) -> tuple[int, dict[str, list[str]]]:
             return answer.status, json.loads(answer.read())
     except HTTPError as refused:
         return refused.code, json.loads(refused.read())
+
+
+def test_a_store_that_cannot_be_read_is_told_at_once_everywhere(scene: Scene):
+    with scene.stage.gateway() as gateway:
+        address = gateway.says("Health is answered at").split("at ")[1].split()[0].rstrip(".")
+        scene.choose()
+        assert scene.serves() == "ONE1"
+        good = scene.house.store.read_text()
+        scene.house.write_store("{")
+        scene.stage.asks(scene.stage.ada, scene.chat, "hi")
+        told = gateway.says("auth-profiles.json: is not valid JSON")
+        assert "WARNING" in told
+        status, page = get(address)
+        assert (status, page["reasons"]) == (503, ["credentials of main: the store cannot be read"])
+        assert "auth-profiles.json: is not valid JSON" in page["notes"][0]
+        code, out, _ = reload(scene)
+        assert (code, out.splitlines()[0]) == (0, "Secrets reloaded with 1 warning(s).")
+        scene.house.write_store(good)
+        assert scene.serves() == "ONE1"
+        assert get(address) == (200, {"status": "ready", "reasons": [], "platforms": page["platforms"], "notes": []})
+
+
+def test_a_vault_that_is_down_at_the_start_is_in_the_log(scene: Scene):
+    scene.vault.put("{ not json")
+    with scene.stage.gateway() as gateway:
+        assert "WARNING" in gateway.says("omega:vault does not serve: ")
