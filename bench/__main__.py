@@ -21,6 +21,7 @@ GROUPS = {
     "commands": ("bench.commands", 11),
     "resolver": ("bench.resolver", 9),
     "turns": ("bench.turns", 13),
+    "failover": ("bench.failover", 13),
     "writes": ("bench.writes", 13),
     "cold_start": ("bench.cold_start", 11),
 }
@@ -37,7 +38,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     if unknown or (args.write and args.group):
         parser.error(f"no such group: {', '.join(sorted(unknown))}" if unknown else "--write needs all groups")
     began = time.monotonic()
-    rows: list[Row | Count] = []
+    rows: list[Row | Count | str] = []
     for name in args.group or GROUPS:
         found = asyncio.run(_measure(name))
         print(_shown(name, found), flush=True)
@@ -48,17 +49,20 @@ def main(argv: Sequence[str] | None = None) -> int:
     return 0
 
 
-async def _measure(name: str) -> list[Row | Count]:
+async def _measure(name: str) -> list[Row | Count | str]:
     module, rounds = GROUPS[name]
     bench: Bench = getattr(import_module(module), name)
     with tempfile.TemporaryDirectory(prefix="remoteclaw-bench-") as directory:
         async with bench(Path(directory)) as group:
-            return [*[row async for row in run_rounds(group, rounds)], *group.counts]
+            return [*[row async for row in run_rounds(group, rounds)], *group.counts, *group.notes]
 
 
-def _shown(name: str, rows: Sequence[Row | Count]) -> str:
+def _shown(name: str, rows: Sequence[Row | Count | str]) -> str:
     lines = [f"{name}"]
     for row in rows:
+        if isinstance(row, str):
+            lines.append(f"  {row}")
+            continue
         if isinstance(row, Count):
             lines.append(f"  {row.name:56}{row.value:8d}")
             continue
@@ -71,7 +75,7 @@ def _span(seconds: float) -> str:
     return f"{seconds * 1e3:.2f} ms" if seconds >= 1e-3 else f"{seconds * 1e6:.1f} us"
 
 
-def _table(rows: Sequence[Row | Count]) -> str:
+def _table(rows: Sequence[Row | Count | str]) -> str:
     when = f"{datetime.now(UTC):%d %B %Y}"
     lines = [
         f"Measured on {when} with {platform.python_implementation()} {platform.python_version()} on {sys.platform}.",
@@ -86,7 +90,8 @@ def _table(rows: Sequence[Row | Count]) -> str:
     ]
     lines += ["", "| what | count |", "|---|---:|"]
     lines += [f"| {_cell(row.name)} | {row.value} |" for row in rows if isinstance(row, Count)]
-    return "\n".join(lines) + "\n"
+    notes = [row for row in rows if isinstance(row, str)]
+    return "\n".join([*lines, *(line for note in notes for line in ("", note))]) + "\n"
 
 
 def _cell(text: str) -> str:

@@ -20,6 +20,7 @@ _COMMANDS = {
     "remoteclaw --help": ("-m", "bot", "--help"),
     "remoteclaw models status": ("-m", "bot", "models", "status"),
     "remoteclaw models status --json": ("-m", "bot", "models", "status", "--json"),
+    "remoteclaw models status --check": ("-m", "bot", "models", "status", "--check"),
     "remoteclaw models explain": ("-m", "bot", "models", "explain"),
     "remoteclaw config validate": ("-m", "bot", "config", "validate"),
 }

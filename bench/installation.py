@@ -1,10 +1,11 @@
 """An installation to measure: a config, credentials, and a database with sessions in it."""
 
+import asyncio
 import json
 import os
 import time
 from collections.abc import Mapping
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -12,13 +13,17 @@ from typing import Any
 from sqlalchemy import Connection
 
 from adapters.storage.engine import open_database
+from adapters.storage.health import SqlHealthStore
 from adapters.storage.migrate import ensure
 from adapters.storage.session_rows import choice_values, session_values
 from adapters.storage.tables import choices, sessions
+from bot.app import App
 from bot.config import load_settings
 from bot.config.settings import Settings
 from bot.paths import Paths
+from core.auth.health import ProfileHealth, after_failure, after_success
 from core.auth.profiles import PinMode
+from core.errors import Failure, FailureReason
 from core.messages import Sender
 from core.models.ref import ModelRef
 from core.sessions.key import SessionKey
@@ -58,6 +63,25 @@ def opened(environ: Mapping[str, str]) -> tuple[Settings, Paths]:
     """What `build_app` wants to know."""
     paths = Paths.of(environ)
     return load_settings(paths.config, environ), paths
+
+
+async def use_all(app: App, paths: Paths, cooling: int) -> None:
+    """Remember of every credential that it was used, and of the first `cooling` that they are out for a day."""
+    now, model = datetime.now(UTC), ModelRef("acme", "model-0")
+    out = Failure(reason=FailureReason.RATE_LIMIT, status=429, retry_at=now + timedelta(days=1))
+
+    def after(position: int, health: ProfileHealth) -> ProfileHealth:
+        used = after_success(health, str(model), now, now - timedelta(minutes=position))
+        return after_failure(used, out, str(model), now) if position < cooling else used
+
+    profiles = app.snapshots.take(SessionKey("main", "telegram:default:direct:0")).credentials.profiles.values()
+    with open_database(paths.database) as database:
+        store = SqlHealthStore(database)
+        changes = ((p, partial(after, n)) for n, p in enumerate(profiles))
+        await asyncio.gather(*(store.update_health(p.id, p.fingerprint or "", change) for p, change in changes))
+    snapshot = app.snapshots.take(SessionKey("main", "telegram:default:direct:0"))
+    assert sum(not placed.usable for placed in snapshot.placed(model)) == cooling
+    assert all(snapshot.health_of(profile).last_used for profile in profiles)
 
 
 async def fill(paths: Paths, count: int) -> None:

@@ -35,11 +35,11 @@ async def turns(directory: Path) -> AsyncIterator[Group]:
             build_app(settings, paths, environ=environ, platforms=()) as app,
             httpx.AsyncClient(trust_env=False, timeout=30) as client,
         ):
-            speaker = _Speaker(app)
+            speaker = Speaker(app)
             url = f"{base_url}/chat/completions"
             yield Group(
                 [
-                    Case("httpx, plain", lambda: _each(lambda: _plain(client, url))),
+                    Case("httpx, plain", lambda: _each(lambda: bare_call(client, url))),
                     Case("httpx, streamed", lambda: _each(lambda: _streamed(client, url))),
                     Case("a turn, plain", lambda: _each(lambda: speaker.ask(stream=False)), "httpx, plain"),
                     Case("a turn, streamed", lambda: _each(lambda: speaker.ask(stream=True)), "httpx, streamed"),
@@ -58,7 +58,8 @@ def _body(stream: bool) -> Mapping[str, object]:
     return {"model": "model-0", "stream": stream, "messages": [{"role": "user", "content": "How are you?"}]}
 
 
-async def _plain(client: httpx.AsyncClient, url: str) -> None:
+async def bare_call(client: httpx.AsyncClient, url: str) -> None:
+    """The same question, asked without us."""
     answer = await client.post(url, json=_body(False), headers={"authorization": "Bearer x"})
     assert answer.json()["choices"]
 
@@ -73,7 +74,7 @@ async def _streamed(client: httpx.AsyncClient, url: str) -> None:
     assert pieces == PIECES
 
 
-class _Speaker:
+class Speaker:
     """Says the same thing in one session after the other."""
 
     def __init__(self, app: App) -> None:

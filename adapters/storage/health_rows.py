@@ -21,6 +21,7 @@ def window_values(health: ProfileHealth) -> list[dict[str, Any]]:
             "since": to_micros(window.since),
             "until": maybe_to_micros(window.until),
             "step": window.step,
+            "failed_at": maybe_to_micros(window.failed_at),
         }
         for position, window in enumerate(health.windows)
     ]
@@ -53,4 +54,14 @@ def _read_window(row: Row) -> Window:
         since=from_micros(row["since"]),
         until=maybe_from_micros(row["until"]),
         step=row["step"],
+        failed_at=maybe_from_micros(_since_2(row, "failed_at")),
     )
+
+
+def _since_2(row: Row, name: str) -> int | None:
+    """A column that the second schema has brought: who only looks may find the first one."""
+    try:
+        found: int | None = row[name]
+    except LookupError:
+        return None
+    return found

@@ -8,6 +8,7 @@ from sqlalchemy import Connection, bindparam, delete, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
 from adapters.storage.engine import Database
+from adapters.storage.health import store_health
 from adapters.storage.history_rows import keep_newest, read_history, store_history
 from adapters.storage.inbox import mark_answered
 from adapters.storage.session_rows import choice_values, decision_values, read_decision, read_session, session_values
@@ -54,7 +55,7 @@ class SqlSessionStore:
         return await self._database.write(lambda connection: _save_choice(connection, session, decisions, answered))
 
     async def finish_turn(self, record: TurnRecord) -> None:
-        """Store what a turn leaves behind. Decisions and the inbox item's answer are stored in any case."""
+        """Store what a turn leaves behind. Decisions, health and the inbox item's answer are stored in any case."""
         await self._database.write(lambda connection: _finish_turn(connection, record, self._history_kept))
 
     async def history(self, key: SessionKey, epoch: int, limit: int) -> tuple[Message, ...]:
@@ -103,6 +104,8 @@ def _finish_turn(connection: Connection, record: TurnRecord, history_kept: int) 
         store_history(connection, record, history_kept)
     _store_decisions(connection, record.key, record.decisions)
     store_spending(connection, record.key, record.spent)
+    if record.health is not None:
+        store_health(connection, record.health)
     if record.answered is not None:
         mark_answered(connection, record.answered.item, record.answered.replies)
 

@@ -1,14 +1,16 @@
 """What a decision reads, kept in memory while the database stays as it is.
 
 SQLite tells in one cheap pragma whether any other connection, of this process or another, has committed since: then what is
-kept is dropped, so that a choice made anywhere is seen by the very next read.
+kept of sessions is dropped, so that a choice made anywhere is seen by the very next read. Of the credentials, those are read
+anew that were touched since; there may be a thousand, and nearly every commit touches one.
 """
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from itertools import groupby
 
-from sqlalchemy import Connection, bindparam, select
+from sqlalchemy import Connection, bindparam, func, select
 
 from adapters.storage.engine import Database
 from adapters.storage.health_rows import read_health
@@ -30,8 +32,26 @@ _CHOICES = (
     .where(choices.c.session.in_(bindparam("named", expanding=True)))
     .order_by(choices.c.session, choices.c.slot, choices.c.position)
 )
-_CREDENTIALS = select(credentials).order_by(credentials.c.profile, credentials.c.fingerprint)
-_WINDOWS = select(windows).order_by(windows.c.profile, windows.c.fingerprint, windows.c.position)
+_IS_NEW = credentials.c.touched_at > bindparam("touched")
+_CREDENTIALS = select(credentials).where(_IS_NEW)
+_WINDOWS = (
+    select(windows)
+    .join(
+        credentials, (windows.c.profile == credentials.c.profile) & (windows.c.fingerprint == credentials.c.fingerprint)
+    )
+    .where(_IS_NEW)
+    .order_by(windows.c.profile, windows.c.fingerprint, windows.c.position)
+)
+_NUMBER = select(func.count()).select_from(credentials)
+
+
+@dataclass(frozen=True, slots=True)
+class _Health:
+    """What is known of the credentials, up to and with the change numbered `touched` (see health.py)."""
+
+    known: Mapping[tuple[str, str], ProfileHealth] = field(default_factory=dict)
+    records: tuple[ProfileHealth, ...] = ()
+    touched: int = -(1 << 63)
 
 
 class SqlStateReader:
@@ -48,14 +68,14 @@ class SqlStateReader:
         self._lock = threading.Lock()
         self._version: int | None = None
         self._sessions: dict[SessionKey, Session] = {}
-        self._health: tuple[ProfileHealth, ...] = ()
+        self._health = _Health()
 
     def read(self, keys: Sequence[SessionKey]) -> State:
         """These sessions and the health of every credential, of one moment."""
         with self._lock, translating(self._database.path):
             if self._read_version() != self._version or not all(key in self._sessions for key in keys):
                 self._refresh(keys)
-            return State({key: self._sessions[key] for key in keys}, self._health)
+            return State({key: self._sessions[key] for key in keys}, self._health.records)
 
     def _read_version(self) -> int:
         return int(self._driver.execute("PRAGMA data_version").fetchone()[0])
@@ -66,7 +86,7 @@ class SqlStateReader:
             if version != self._version:
                 self._version = None  # should reading fail half-way, nothing half-read is believed
                 self._sessions = {}
-                self._health = _read_all_health(self._connection)
+                self._health = _read_health(self._connection, self._health)
             elif len(self._sessions) + len(keys) > self._sessions_kept:
                 self._sessions = {}
             missing = [key for key in dict.fromkeys(keys) if key not in self._sessions]
@@ -83,5 +103,17 @@ def _read_sessions(connection: Connection, keys: Sequence[SessionKey]) -> dict[S
     return {key: read_session(key, rows.get(str(key)), chosen.get(str(key), ())) for key in keys}
 
 
-def _read_all_health(connection: Connection) -> tuple[ProfileHealth, ...]:
-    return read_health(connection.execute(_CREDENTIALS).mappings(), connection.execute(_WINDOWS).mappings())
+def _read_health(connection: Connection, before: _Health) -> _Health:
+    since = {"touched": before.touched}
+    rows = connection.execute(_CREDENTIALS, since).mappings().all()
+    known = before.known
+    if rows:
+        fresh = read_health(rows, connection.execute(_WINDOWS, since).mappings())
+        known = {**known, **{(one.profile, one.fingerprint): one for one in fresh}}
+    if before.known and len(known) != connection.execute(_NUMBER).scalar_one():
+        return _read_health(connection, _Health())  # some were forgotten, and nothing tells which
+    if not rows:
+        return before
+    if len(known) != len(before.known):
+        known = dict(sorted(known.items(), key=lambda item: item[0]))
+    return _Health(known, tuple(known.values()), max(row["touched_at"] for row in rows))

@@ -133,6 +133,7 @@ windows = Table(
     Column("since", _Moment, nullable=False),
     Column("until", _Moment),
     Column("step", Integer, nullable=False),
+    Column("failed_at", _Moment),
     ForeignKeyConstraint(
         ["profile", "fingerprint"], ["credentials.profile", "credentials.fingerprint"], ondelete="CASCADE"
     ),

@@ -54,6 +54,7 @@ def environment_keys(
                     kind=CredentialKind.ENV,
                     secret=Secret(value),
                     source=f"{origins.get(name, Origin.PROCESS)}: {name}",
+                    variable=name,
                 )
             )
     return tuple(profiles)

@@ -125,7 +125,9 @@ _ENTITLEMENT = re.compile(
     r"|\bnot (?:included in|available (?:on|in|with)) your (?:current )?(?:plan|subscription)\b"
 )
 """The credential is right and may not use this: neither a refresh nor another request with it would help."""
-_MODERATED = re.compile(r"\b(?:input|prompt|message|content) (?:was |has been )?flagged\b|\bmoderation\b|\bcontent policy\b")
+_MODERATED = re.compile(
+    r"\b(?:input|prompt|message|content) (?:was |has been )?flagged\b|\bmoderation\b|\bcontent policy\b"
+)
 """What was asked is refused, not who asked."""
 _AGGREGATORS = ("openrouter", "kilocode", "vercel-ai-gateway", "litellm", "huggingface")
 _UPSTREAM = re.compile(r"\bupstream\b|\bprovider returned error\b")

@@ -36,7 +36,11 @@ class Lane(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Window:
-    """One span in which a credential is out. `model` empty: for all of them. `until` None: until the credential changes."""
+    """One span in which a credential is out. `model` empty: for all of them. `until` None: until the credential changes.
+
+    `failed_at` is a further failure while it was open, which has not moved it; a success or a check that began before does not
+    end it.
+    """
 
     lane: Lane
     reason: FailureReason
@@ -44,6 +48,7 @@ class Window:
     since: datetime
     until: datetime | None
     step: int
+    failed_at: datetime | None = None
 
     def is_open(self, now: datetime) -> bool:
         """Whether it holds now. The instant of its end is already outside."""
@@ -94,11 +99,13 @@ def after_failure(health: ProfileHealth, failure: Failure, model: str, now: date
     before = next((w for w in health.windows if (w.lane, w.model) == (lane, scope)), None)
     step = _next_step(before, failure.reason, now, len(ladder))
     until = _until(failure, ladder, step, now)
-    since = now
+    since, failed_at = now, None
     if before is not None and before.is_open(now) and (_end(before) > _when(until) or not _says_when(failure, now)):
         # A second failure that was under way: it never shortens what stands, and lengthens it only by the provider's own word.
-        since, until = before.since, before.until
-    window = Window(lane=lane, reason=failure.reason, model=scope, since=since, until=until, step=step)
+        since, until, failed_at = before.since, before.until, now
+    window = Window(
+        lane=lane, reason=failure.reason, model=scope, since=since, until=until, step=step, failed_at=failed_at
+    )
     others = tuple(w for w in health.windows if (w.lane, w.model) != (lane, scope))
     return replace(health, windows=(*others, window))
 
@@ -130,7 +137,7 @@ def after_success(health: ProfileHealth, model: str, started: datetime, now: dat
     It clears what concerns this model, but only failures older than its own beginning: a 429 that another turn met meanwhile
     stands.
     """
-    kept = tuple(w for w in health.windows if w.model not in ("", model) or w.since > started)
+    kept = tuple(w for w in health.windows if w.model not in ("", model) or (w.failed_at or w.since) > started)
     return replace(health, last_used=max(now, health.last_used) if health.last_used else now, windows=kept)
 
 

@@ -2,8 +2,10 @@
 
 The base is the first of: the agent's own order, the config's order, the profiles that the config names, the stored
 profiles; keys from the environment and the config only where the provider has no profile at all, or where an order names
-them. An explicit order is kept as given; otherwise by kind (oauth, token, api key), then least recently used. Whatever is
-cooling comes last, soonest back first.
+them. Where the config names profiles and nothing of the base is here, what is stored here is meant, or else those keys.
+
+An explicit order is kept as given; otherwise by kind (oauth, token, api key), then least recently used. Whatever is cooling
+comes last, soonest back first.
 """
 
 import hashlib
@@ -24,19 +26,29 @@ _FOREVER = datetime.max.replace(tzinfo=UTC)
 
 @dataclass(frozen=True, slots=True)
 class Placed:
-    """One credential of a provider. `position` counts from 1; None: it is not in the order, and `eligibility` says why; or nobody
-    asked where it stands (`Line.find`)."""
+    """One credential of a provider. `position` counts from 1; None: it is not in the order, and `reason` says why; or nobody
+    asked where it stands (`Line.find`).
+
+    `eligibility` is its own, whatever the order is: a pin may name what is left out, but nothing that may not be used.
+    """
 
     id: str
     profile: AuthProfile | None
     eligibility: Eligibility
     block: Window | None
     position: int | None
+    left_out: bool = False
+    """An order, or the rule that stands in for one, does not have it."""
+
+    @property
+    def reason(self) -> Eligibility:
+        """Why it does not serve by itself, or OK: that it is left out comes before what else is wrong with it."""
+        return Eligibility.EXCLUDED_BY_AUTH_ORDER if self.left_out else self.eligibility
 
     @property
     def usable(self) -> bool:
         """In the order and not out."""
-        return self.eligibility is Eligibility.OK and self.block is None
+        return self.reason is Eligibility.OK and self.block is None
 
 
 def explicit_order(provider: str, *orders: Mapping[str, Sequence[str]]) -> tuple[str, ...] | None:
@@ -128,8 +140,7 @@ class Line:
         # What stands in the order and may not be used has no block: whether it is out is no question then.
         asks = is_left_out or verdict is Eligibility.OK
         block = self.block(profile) if profile is not None and asks else None
-        reason = Eligibility.EXCLUDED_BY_AUTH_ORDER if is_left_out and verdict is Eligibility.OK else verdict
-        return Placed(name, profile, reason, block, None)
+        return Placed(name, profile, verdict, block, None, is_left_out)
 
     def _eligible(self, verdicts: Mapping[str, Eligibility]) -> Iterable[AuthProfile]:
         profiles = self.credentials.profiles
@@ -159,26 +170,35 @@ def line(
     holds is not known.
     """
     own = credentials.once(("own", provider), lambda: _Own.of(credentials, provider, now))
-    if explicit is not None:
-        base: Collection[str] = _unique(explicit)
-    elif configured:
-        base = _unique(configured)
-    else:
-        base = own.stored or (_first_kind(own.profiles.values()) if surroundings else ())
-    if configured and base and not any(name in credentials.profiles for name in base):
-        # Every id that the operator wrote is gone from the store, as after a renaming: what is stored is what is meant.
-        usable = [name for name, profile in own.stored.items() if judge(profile, provider, now) is Eligibility.OK]
-        base = _unique(usable) or base
     return Line(
         provider=provider,
         credentials=credentials,
         own=own,
-        base=base,
+        base=_base(credentials, own, explicit, configured, surroundings),
         is_explicit=bool(explicit),
         block=block,
         last_used=last_used,
         now=now,
     )
+
+
+def _base(
+    credentials: ProfileSet,
+    own: _Own,
+    explicit: Sequence[str] | None,
+    configured: Sequence[str],
+    surroundings: bool,
+) -> Collection[str]:
+    if explicit is None and not configured:
+        return own.stored or (_first_kind(own.profiles.values()) if surroundings else ())
+    base = _unique(configured if explicit is None else explicit)
+    if not configured or not base or any(name in credentials.profiles for name in base):
+        return base
+    # Nothing that the operator wrote is here, as after a renaming, or where it was written for another agent: what is here is
+    # what is meant. A stored profile that may not be used lets no other key slip in, and no order is what keeps it out.
+    if own.stored:
+        return _unique([*own.stored, *base])
+    return (_first_kind(own.profiles.values()) if surroundings else ()) or base
 
 
 def _return(window: Window | None) -> datetime:

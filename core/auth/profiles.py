@@ -39,7 +39,8 @@ class AuthProfile:
     """One credential with what the store and the config say about it.
 
     `expires` is what the store holds, unjudged (milliseconds since the epoch if it is right): `eligibility` judges it.
-    `ref_error` says why `ref` gave no secret; then `secret` is None.
+    `ref_error` says why `ref` gave no secret; then `secret` is None. `variable` is the name of the environment variable that
+    holds a credential of the environment, empty for every other one.
     """
 
     id: str
@@ -51,6 +52,7 @@ class AuthProfile:
     expires: object = None
     refreshable: bool = False
     source: str = ""
+    variable: str = ""
     fingerprint: str | None = None
     label: str | None = None
     account: str | None = None

@@ -45,6 +45,8 @@ async def compact(
     answer, attempts = await _summary(parts, first, (*history, asked), stop)
     text = screen.text(answer.completed.text).strip() if answer is not None else ""
     if answer is None or not text:
+        if attempts.success is not None:
+            await attempts.remember(attempts.success)
         again = Serving(parts, first, attempts).again()
         yield screen.reply(compaction_failed(again, resolve(again), attempts))
         return
@@ -61,6 +63,7 @@ async def compact(
         decisions=decisions,
         answered=None if item is None else Answered(item, tuple(reply_to_json(reply) for reply in replies)),
         spent=(spent_on(answer.snapshot, answer.candidate, answer.completed.usage, parts.clock.now()),),
+        health=attempts.success,
         compacts=True,
     )
     await parts.sessions.finish_turn(record)

@@ -3,6 +3,7 @@
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from dataclasses import dataclass, replace
+from itertools import chain
 
 from core.auth.ports import HealthStore
 from core.chat.attempts import Attempts, spent
@@ -53,6 +54,8 @@ class Serving:
         self._first = first
         self._attempts = attempts
         self._share = share
+        self.left_out = 0
+        """How many of the oldest messages the last request had no room for."""
 
     async def pieces(
         self, messages: tuple[Message, ...], insists: bool = False
@@ -63,7 +66,7 @@ class Serving:
         tried: set[tuple[str, str]] = set()
         models: set[str] = set()
         while True:
-            left = (c for c in (*offered, *resolution.candidates) if str(c.model) not in models)
+            left = (c for c in chain(offered, resolution.each()) if str(c.model) not in models)
             candidate = next((c for c in left if (str(c.model), c.profile.id) not in tried), None)
             if candidate is None:
                 return
@@ -97,4 +100,6 @@ class Serving:
         if not takes_pictures(entry):
             messages = without_pictures(messages)
         budget = window * CHARACTERS_PER_TOKEN if window is not None else CONTEXT_CHARACTERS
-        return trim(messages, int(budget * self._share))
+        kept = trim(messages, int(budget * self._share))
+        self.left_out = len(messages) - len(kept)
+        return kept

@@ -10,7 +10,7 @@ from core.auth.ports import HealthStore
 from core.chat.attempts import Attempts
 from core.chat.card import unserved
 from core.chat.compaction import compact
-from core.chat.completion import TextDelta, Usage
+from core.chat.completion import StopReason, TextDelta, Usage
 from core.chat.notices import ended, unasked_change
 from core.chat.ports import ProviderClient
 from core.chat.serving import Answer, Parts, Serving
@@ -30,6 +30,10 @@ from core.sessions.ports import Answered, SessionStore, TurnRecord
 from core.sessions.session import AutoPin, Decision, Served, Session
 
 _UNSTORED = "The database cannot be written now: this answer will not be remembered in the conversation."
+_CUT = {
+    StopReason.LENGTH: "The answer is cut at the longest that the model may give. Say “go on” for the rest.",
+    StopReason.FILTER: "The provider's content filter has cut the answer.",
+}
 
 log = logging.getLogger(__name__)
 
@@ -124,6 +128,8 @@ class Turns:
             replies.append(screened(Reply(kind=ReplyKind.NOTICE, text=told[0], data=data)))
             decisions.append(told[1])
         replies.append(served)
+        if text.strip() and (cut := _CUT.get(answer.completed.stop_reason)):
+            replies.append(Reply(kind=ReplyKind.NOTICE, text=cut))
         session, line, ends = self._session_after(first, answer)
         if line:
             replies.append(screened(Reply(kind=ReplyKind.NOTICE, text=line)))

@@ -64,7 +64,7 @@ def in_use(snapshot: Snapshot, resolution: Resolution) -> tuple[tuple[ModelRef, 
 
 def is_out(placed: Placed) -> bool:
     """Whether its record alone keeps it from serving: then a provider that accepts it again brings it back."""
-    may = placed.eligibility in (Eligibility.OK, Eligibility.EXCLUDED_BY_AUTH_ORDER)
+    may = placed.eligibility is Eligibility.OK
     return may and placed.profile is not None and placed.block is not None
 
 

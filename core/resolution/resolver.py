@@ -190,9 +190,7 @@ class _Costs:
             self._subscribed[model] = frozenset(
                 placed.id
                 for placed in self._snapshot.placed(model)
-                if placed.profile is not None
-                and placed.profile.billing == SUBSCRIPTION
-                and placed.eligibility is not Eligibility.EXCLUDED_BY_AUTH_ORDER
+                if placed.profile is not None and placed.profile.billing == SUBSCRIPTION and not placed.left_out
             )
         return self._subscribed[model]
 
@@ -264,7 +262,7 @@ def insisted(resolution: Resolution) -> tuple[Candidate, ...]:
 
 
 def _pinnable(placed: Placed) -> bool:
-    return placed.eligibility in (Eligibility.OK, Eligibility.EXCLUDED_BY_AUTH_ORDER)
+    return placed.eligibility is Eligibility.OK
 
 
 def _next(snapshot: Snapshot, selected: Selected, pinned: Pinned | None) -> Next:

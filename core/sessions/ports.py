@@ -6,6 +6,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any, Protocol
 
+from core.auth.ports import HealthChange
 from core.sessions.history import Message
 from core.sessions.key import SessionKey
 from core.sessions.session import Decision, Session
@@ -40,6 +41,8 @@ class TurnRecord:
     answered: Answered | None = None
     spent: tuple[Spent, ...] = ()
     """Stored in any case: it was paid for, whatever became of the conversation."""
+    health: HealthChange | None = None
+    """What the answer says of the credential that gave it. Stored in any case, as by HealthStore.update_health."""
     compacts: bool = False
     """The messages take the place of all that are there."""
 

@@ -1,4 +1,4 @@
-"""What answers have cost, and the images that belong to a message.
+"""What answers have cost, the images that belong to a message, and when a window was failed in again.
 
 Revision: 0002_spending, after 0001_initial.
 """
@@ -41,9 +41,11 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("message", "position", name=op.f("pk_images")),
     )
     op.add_column("shown", sa.Column("images", sa.Text()))
+    op.add_column("windows", sa.Column("failed_at", sa.BigInteger()))
 
 
 def downgrade() -> None:
+    op.drop_column("windows", "failed_at")
     op.drop_column("shown", "images")
     op.drop_table("images")
     op.drop_index(op.f("ix_spending_session_at"), "spending")

@@ -68,8 +68,8 @@ def readable(request: pytest.FixtureRequest, tmp_path: Path, empty_database: byt
 
 def fake_stores() -> Stores:
     inbox = FakeInbox()
-    sessions = FakeSessionStore(inbox)
     health = FakeHealthStore()
+    sessions = FakeSessionStore(inbox, health)
     return Stores(sessions, FakeShownStore(), health, inbox, FakeStateReader(sessions, health))
 
 

@@ -2,9 +2,12 @@
 
 import asyncio
 from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 
+from core.auth.health import ProfileHealth, after_success
+from core.auth.ports import HealthChange
 from core.errors import LostRace, StorageError
 from core.ports import InboxState
 from core.sessions.history import Image, Message, Role
@@ -12,7 +15,7 @@ from core.sessions.ports import Answered, TurnRecord
 from core.sessions.session import Session
 from core.sessions.spending import Spent, Total
 from tests.contracts.conftest import Stores
-from tests.contracts.values import AUTO, KEY, LASTING, NOW, ONCE, SERVED, TOPIC, UNTIL, decision, update
+from tests.contracts.values import AUTO, KEY, LASTING, NOW, ONCE, SERVED, TOPIC, UNTIL, decision, update, window
 
 FULL = Session(key=KEY, choices=(LASTING, UNTIL, ONCE), undo=(LASTING,), autos=(AUTO,), served=SERVED, epoch=3)
 QUESTION, ANSWER = Message(Role.USER, "why? 😀\0"), Message(Role.ASSISTANT, "because")
@@ -203,6 +206,17 @@ async def test_what_was_spent_stays_when_the_conversation_was_reset_meanwhile(st
     await stores.sessions.finish_turn(turn(before, spent=(spent(),)))
     assert [total.answers for total in await stores.sessions.totals(KEY)] == [1]
     assert await stores.sessions.history(KEY, 1, 9) == ()
+
+
+async def test_what_an_answer_says_of_its_credential_is_stored_with_the_turn(stores: Stores):
+    out = ProfileHealth(profile="acme:home", fingerprint="ff", windows=(window("acme/large"),))
+    await stores.health.update_health("acme:home", "ff", lambda _: out)
+    later = NOW + timedelta(seconds=5)
+    works = HealthChange("acme:home", "ff", lambda health: after_success(health, "acme/large", later, later))
+    before = await stores.sessions.save_choice(Session(key=KEY), [])
+    await stores.sessions.save_choice(replace(before, epoch=1), [])
+    await stores.sessions.finish_turn(turn(before, health=works))
+    assert stores.state.read([]).health == (ProfileHealth(profile="acme:home", fingerprint="ff", last_used=later),)
 
 
 async def test_a_summary_takes_the_place_of_the_conversation(stores: Stores):

@@ -40,7 +40,9 @@ def decision(number: int) -> Decision:
 
 
 def window(model: str = "", until: datetime | None = None, lane: Lane = Lane.COOLDOWN) -> Window:
-    return Window(lane=lane, reason=FailureReason.RATE_LIMIT, model=model, since=NOW, until=until, step=2)
+    return Window(
+        lane=lane, reason=FailureReason.RATE_LIMIT, model=model, since=NOW, until=until, step=2, failed_at=NOW
+    )
 
 
 def update(key: str, lane: str = "chat:1", account: str = "bot") -> Update:

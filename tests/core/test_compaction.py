@@ -64,6 +64,14 @@ async def test_an_empty_summary_is_none():
     assert len(world.provider.requests[-1].messages) == 5
 
 
+async def test_an_empty_summary_was_an_answer_of_its_credential_all_the_same():
+    world = await talked()
+    world.provider.script["acme:work"] = [" "]
+    world.wait(minutes=5)
+    await world.say("/compact")
+    assert [health.last_used for health in world.health.health.values()] == [world.clock.now()]
+
+
 async def test_a_conversation_that_is_too_long_loses_its_beginning_for_the_summary():
     world = World()
     for n in range(6):

@@ -146,3 +146,9 @@ def test_success_clears_windows_but_no_later_failure() -> None:
     done = after_success(health, A, began, began)
     assert left(done, 6, A) is None
     assert left(done, 6, B) == 35
+
+
+def test_a_failure_in_an_open_window_outlasts_a_success_that_began_before_it() -> None:
+    health = after((0, R.RATE_LIMIT, A), (10, R.RATE_LIMIT, A))
+    began = NOW + timedelta(seconds=5)
+    assert left(after_success(health, A, began, began), 11, A) == 30

@@ -228,7 +228,7 @@ def test_every_credential_of_the_provider_has_exactly_one_place_with_its_reason(
     assert positions == list(range(1, len(positions) + 1))
     assert [placed.position for placed in found.placed[: len(positions)]] == positions
     for placed in found.placed:
-        assert (placed.position is not None) is (placed.eligibility is Eligibility.OK)
+        assert (placed.position is not None) is (placed.reason is Eligibility.OK)
         assert snapshot.stands(found.selected.ref, placed.id) == replace(placed, position=None)
     assert [p.id for p in snapshot.usable(found.selected.ref)] == [p.id for p in found.placed if p.usable]
     waiting = [placed.block is not None for placed in found.placed[: len(positions)]]

@@ -12,6 +12,7 @@ from core.errors import Failure, FailureReason, StorageError
 from core.messages import ReplyKind
 from core.models.ref import ModelRef
 from core.resolution.rules import AgentRules
+from core.sessions.ports import TurnRecord
 from tests.fakes.clock import START
 from tests.fakes.provider_client import Breaks, Held
 from tests.world import ALLOWED, GROUP, World, profile, rules
@@ -385,6 +386,25 @@ async def test_an_unexpected_error_has_a_reference_and_no_traceback() -> None:
     assert "sk-secret" not in reply.text
 
 
+async def test_an_answer_is_one_write_with_what_it_says_of_its_credential_and_a_failure_is_written_at_once() -> None:
+    world = World()
+    world.provider.script["acme:work"] = [limited(60)]
+    recorded = []
+    finish = world.sessions.finish_turn
+
+    async def watched(record: TurnRecord) -> None:
+        recorded.append({profile: health.last_used for (profile, _), health in world.health.health.items()})
+        await finish(record)
+
+    world.sessions.finish_turn = watched  # type: ignore[method-assign]
+    await world.say("hi")
+    assert recorded == [{"acme:work": None}], "the failure is known before, the success is not"
+    assert {profile: health.last_used for (profile, _), health in world.health.health.items()} == {
+        "acme:work": None,
+        "acme:home": world.clock.now(),
+    }
+
+
 async def test_an_unknown_agent_is_named() -> None:
     reply = await World().say("hi", key="agent:nobody:telegram:default:direct:1")
     assert reply.code == "unknown_agent"
@@ -408,3 +428,20 @@ async def test_a_database_that_cannot_be_written_keeps_no_answer_back_and_shows_
     world.shown.show = full  # type: ignore[method-assign, assignment]
     reply = await world.say("/model big@nope")
     assert (reply.code, reply.buttons) == ("profile_not_found", ())
+
+
+@pytest.mark.parametrize(
+    ("stopped", "told"),
+    [
+        pytest.param("stop", "", id="whole"),
+        pytest.param("length", "The answer is cut at the longest", id="length"),
+        pytest.param("filter", "content filter has cut", id="filter"),
+    ],
+)
+async def test_an_answer_that_is_cut_is_told(stopped: str, told: str) -> None:
+    world = World()
+    world.provider.stop_reason = stopped
+    reply = await world.say("hi")
+    assert reply.text == "served-by:acme:work"
+    assert told in world.notices()
+    assert bool(world.notices()) is bool(told)

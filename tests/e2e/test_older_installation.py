@@ -25,7 +25,8 @@ def test_keys_order_and_cooldowns_of_older_files_hold_from_the_first_message(
         house.store,
         {
             "profiles": {
-                name: {"mode": "api_key", "provider": "acme", "apiKey": KEYS[name]} for name in ("acme:work", "acme:home")
+                name: {"mode": "api_key", "provider": "acme", "apiKey": KEYS[name]}
+                for name in ("acme:work", "acme:home")
             },
             "order": {"acme": ["acme:work", "acme:home"]},
             "usageStats": {"acme:work": {"cooldownUntil": soon, "cooldownReason": "rate_limit", "errorCount": 1}},

@@ -40,6 +40,7 @@ class FakeProviderClient:
         self.script: dict[str, list[Outcome]] = defaultdict(list)
         self.requests: list[CompletionRequest] = []
         self.usage = Usage(7, 3)
+        self.stop_reason = "stop"
 
     @property
     def served(self) -> list[str]:
@@ -67,7 +68,7 @@ class FakeProviderClient:
                 yield TextDelta(last)
         if isinstance(outcome, Breaks):
             raise ProviderError(outcome.failure)
-        yield Completed(text, self.usage, "stop")
+        yield Completed(text, self.usage, self.stop_reason)
 
     async def close(self) -> None:
         """Nothing to close."""
