@@ -15,6 +15,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
+_ENDS = (".", "!", "?", ":", "…")
+"""What a message may end with where another sentence follows it."""
+
 
 class BotError(Exception):
     """An expected failure. `code` is stable, `message` names the thing, `hint` is the next step."""
@@ -26,7 +29,10 @@ class BotError(Exception):
         self.hint = hint
 
     def __str__(self) -> str:
-        return f"{self.message} {self.hint}".strip()
+        if not self.hint:
+            return self.message
+        end = "" if self.message.endswith(_ENDS) else "."
+        return f"{self.message}{end} {self.hint}".strip()
 
 
 class UserError(BotError):

@@ -4,6 +4,7 @@ from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing
 from dataclasses import dataclass
 
+from core.chat.card import retry_card
 from core.chat.lanes import Lanes, Ticket
 from core.chat.ports import TurnGuard
 from core.chat.question import Question, ask
@@ -93,6 +94,11 @@ class TurnWork:
             async with aclosing(self._turns.compact(snapshot, screen, stop, item, work.wish)) as events:
                 async for event in events:
                     yield event
+            if work.kept is not None and stop.asked:
+                ended = Reply(kind=ReplyKind.NOTICE, text="The question was not asked.")
+                yield await self._offers.offer(inbound, retry_card(ended), work.kept)
+            # What the summary met, and the conversation that it has left, hold for the question.
+            snapshot = self._snapshots.take(inbound.session)
         if not work.has_question or stop.asked:
             return
         question = Question(work.kept) if work.kept is not None else await _question(inbound, snapshot)

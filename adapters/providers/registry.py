@@ -4,7 +4,6 @@ import asyncio
 import json
 import logging
 import re
-import string
 from collections.abc import AsyncGenerator, Iterator, Mapping
 from contextlib import aclosing
 from dataclasses import replace
@@ -25,6 +24,7 @@ from adapters.providers.redaction import Redactor
 from adapters.providers.transport_error import too_slow
 from adapters.providers.wire import WireFormat
 from core.auth.profiles import AuthProfile, CredentialKind
+from core.auth.secret import unsendable
 from core.chat.completion import Completed, CompletionRequest, TextDelta
 from core.clock import Clock
 from core.errors import Failure, FailureReason, ProviderError
@@ -43,7 +43,6 @@ _USAGE_SECONDS = 5.0
 """How long a finished answer waits for its token counts and the end of its stream."""
 _END_SECONDS = 0.25
 """How long a closed stream waits for the connection to come free for the next call."""
-_HEADER_CHARACTERS = frozenset(string.ascii_letters + string.digits + string.punctuation)
 
 _SECRET_HEADER = re.compile(r"auth|key|token|secret|cookie|password", re.IGNORECASE)
 
@@ -185,11 +184,8 @@ def _revealed(profile: AuthProfile | None) -> str | None:
     if not profile.secret:
         raise _refused(FailureReason.AUTH, f"The credential {profile.id} holds no secret. Enter it again.")
     secret = profile.secret.reveal().strip()
-    if not _HEADER_CHARACTERS.issuperset(secret):
-        raise _refused(
-            FailureReason.AUTH,
-            f"The credential {profile.id} holds a blank or a character that no header can carry. Enter it again.",
-        )
+    if (reason := unsendable(secret)) is not None:
+        raise _refused(FailureReason.AUTH, f"The credential {profile.id} {reason}. Enter it again.")
     return secret
 
 

@@ -64,8 +64,9 @@ def remove_document(path: Path, check: Check) -> None:
 
 
 def unusable(sentence: str, hint: str = "") -> StoreError:
-    """The error for a file that is there and cannot be used."""
-    return StoreError("store_unusable", f"{sentence} Nothing was changed.", hint)
+    """The error for a file that is there and cannot be used. A command in the sentence comes last, so that it can be copied."""
+    told, run, command = sentence.partition(" Run: ")
+    return StoreError("store_unusable", f"{told} Nothing was changed.", f"Run: {command}" if run else hint)
 
 
 def make_private_folders(root: Path, folder: Path) -> None:

@@ -6,7 +6,8 @@ from typing import Any
 
 from core.auth.provider_names import credential_provider, provider_id
 from core.auth.refs import read_ref
-from core.auth.secret import clean_secret
+from core.auth.secret import clean_secret, unsendable
+from core.errors import StoreError
 
 Document = dict[str, Any]
 Change = Callable[[Document], Document]
@@ -16,6 +17,8 @@ _REFS = {"keyRef": ("key", "apiKey"), "tokenRef": ("token",)}
 _KINDS = (("api_key", "keyRef", "key"), ("token", "tokenRef", "token"))
 """Which fields a type uses. The others stay as they are: nothing may turn a field without a meaning into one with one."""
 _VALUES = ("key", "apiKey", "token", "access", "refresh", "idToken")
+_SENT = ("key", "apiKey", "token", "access")
+"""Those of them that requests to a provider carry."""
 _DEEPEST = 100
 """Levels of a document. Writing takes time that grows with their number for everything that it writes."""
 _BODY = ("type", "mode", "provider", "expires", *_VALUES, *_REFS)
@@ -28,10 +31,11 @@ def empty() -> Document:
 
 
 def with_profile(document: Document, name: str, entry: Mapping[str, object]) -> Document:
-    """The profile with this credential. What else its entry says (e-mail, names, unknown fields) is kept."""
+    """The profile with this credential. What else its entry says (e-mail, names, unknown fields) is kept. Raises StoreError for
+    a secret that no request can carry."""
     before = profiles(document).get(name)
     kept = {k: v for k, v in before.items() if k not in _BODY} if isinstance(before, dict) else {}
-    fresh = {k: carried(v) if k in _VALUES and isinstance(v, str) else v for k, v in entry.items()}
+    fresh = {k: _kept(k, v) if k in _VALUES and isinstance(v, str) else v for k, v in entry.items()}
     return {**document, "profiles": {**profiles(document), name: {**fresh, **kept}}}
 
 
@@ -43,6 +47,17 @@ def without_profile(document: Document, name: str) -> Document:
         rest = {p: [i for i in ids if i != name] if isinstance(ids, list) else ids for p, ids in order.items()}
         changed["order"] = {p: ids for p, ids in rest.items() if ids or ids == order[p]}
     return _without_empty_order(changed)
+
+
+def without_place(document: Document, name: str) -> Document:
+    """The id in no order, unless the store has a profile of this id."""
+    return document if name in profiles(document) else without_profile(document, name)
+
+
+def is_ordered(document: Document, name: str) -> bool:
+    """Whether an order names this id."""
+    order = document.get("order")
+    return isinstance(order, dict) and any(isinstance(ids, list) and name in ids for ids in order.values())
 
 
 def with_order(document: Document, provider: str, ids: Sequence[str] | None) -> Document:
@@ -138,14 +153,16 @@ def encoded(document: Document) -> bytes:
     return f"{json.dumps(document, indent=2)}\n".encode()
 
 
-def carried(secret: str) -> str:
-    """A secret with only what an HTTP header can carry: no line breaks, nothing above U+00FF, no outer blanks."""
-    return "".join(c for c in clean_secret(secret) if c <= "\xff").strip()
-
-
 def shown_id(name: str) -> str:
     """An id of a file in a sentence: in quotes, in ASCII, cut."""
     return ascii(name if len(name) <= 60 else f"{name[:57]}...")
+
+
+def _kept(field: str, value: str) -> str:
+    secret = clean_secret(value)
+    if field in _SENT and (reason := unsendable(secret)) is not None:
+        raise StoreError("unsendable", f"The {field} {reason}. Nothing was stored.")
+    return secret
 
 
 def _is_valid(ref: object) -> bool:

@@ -5,7 +5,7 @@ nothing but the standard library.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from adapters.storage.guarded_file import GuardedFile, Read
@@ -14,7 +14,7 @@ from adapters.storage.profile_document import read_order, shown_id
 from adapters.storage.profile_entry import oauth_references, read_entry
 from core.auth.profiles import AuthProfile, ProfileSet
 from core.auth.provider_names import provider_id
-from core.auth.secret import Secret
+from core.auth.secret import Secret, unsendable
 from core.sessions.key import DEFAULT_AGENT, agent_id
 
 STORE = "auth-profiles.json"
@@ -130,7 +130,11 @@ def _parse(agent: _Agent, store: Read, state: Read, *older: Read) -> _Store:
             problems.append(f"{raw.source}: profile {shown_id(raw.id)} is not used: {error}.")
             damaged |= _provider_of(raw)
         else:
-            profiles[raw.id] = entry.profile
+            profile = entry.profile
+            if profile.secret and (reason := unsendable(profile.secret.reveal())) is not None:
+                problems.append(f"{raw.source}: the secret of profile {shown_id(raw.id)} {reason}. Store it again.")
+                profile = replace(profile, secret=None)
+            profiles[raw.id] = profile
             secrets += entry.secrets
     return _Store(
         profiles=profiles,

@@ -24,11 +24,13 @@ from adapters.storage.profile_document import (
     Change,
     Document,
     empty,
+    is_ordered,
     profiles,
     tidied,
     usage_stats,
     with_order,
     with_profile,
+    without_place,
     without_profile,
     without_stats,
 )
@@ -73,6 +75,13 @@ class ProfileWriter:
         # What an older file that cannot be read today holds for this id would be back tomorrow.
         needed = (STATE, AUTH, OAUTH) if name.endswith(DEFAULT_NAME) else (STATE,)
         self.edit(lambda document: without_profile(document, name), needed)
+
+    def leave_orders(self, name: str) -> bool:
+        """Take an id that this store has no profile of out of its orders; whether one named it."""
+        if not is_ordered(self._whole(), name):
+            return False
+        self.edit(lambda document: without_place(document, name), (STATE,))
+        return True
 
     def set_order(self, provider: str, ids: Sequence[str] | None) -> None:
         """This agent's own order of a provider; None: it has none."""

@@ -136,6 +136,8 @@ _PLAN_LIMIT = re.compile(
     r"|\busage limit\b.*\bplan\b"
 )
 _API_KEY = re.compile(r"\bapi key\b")
+_NUMBERS = re.compile(r"\b(?:40[1-4]|429|tpm)\b")
+"""In a refused request these are places and names of what was sent (`messages.429.content`), not what is wrong."""
 _LEADING_STATUS = re.compile(r"http ([1-5]\d\d)\b")
 
 
@@ -159,8 +161,9 @@ def classify(status: int | None, codes: Iterable[str] = (), text: str = "", prov
         return _R.OVERLOADED  # the vendor behind the aggregator is busy: no other key of ours would help
     if status == 403 and _MODERATED.search(said):
         return _R.FORMAT
-    found = by_words(said, provider) if rule.by_text else None
-    if status in (400, 422) and found is _R.AUTH and not _API_KEY.search(said):
+    is_request = status in (400, 422)
+    found = by_words(_NUMBERS.sub("", said) if is_request else said, provider) if rule.by_text else None
+    if is_request and found is _R.AUTH and not _API_KEY.search(said):
         found = None  # such a request was let in; its sentence speaks of a token or an expiry of another kind
     if found is not None and found in rule.by_text:
         return found

@@ -17,7 +17,7 @@ _PROVIDER = re.compile(r"[a-z][a-z0-9_-]{0,63}")
 _ENV_ID = re.compile(r"[A-Z][A-Z0-9_]{0,127}")
 _FILE_ID = re.compile(r"value|(?:/(?:[^~/]|~[01])*)+")
 _EXEC_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:/-]{0,255}")
-_WHOLE = re.compile(r"\$\{([A-Z_][A-Z0-9_]{0,127})\}")
+_WHOLE = re.compile(r"\$\{([A-Z_][A-Z0-9_]*)\}")
 _KEYS = frozenset({"source", "provider", "id"})
 
 
@@ -55,6 +55,7 @@ def read_ref(value: object) -> SecretRef:
         whole = _WHOLE.fullmatch(value.strip())
         if whole is None:
             raise ValueError("is not a reference of the form ${NAME}")
+        _check_id("env", whole[1])
         return SecretRef("env", DEFAULT_PROVIDER, whole[1])
     if not isinstance(value, Mapping):
         raise ValueError("a secret reference must be a table of source, provider and id")
@@ -77,7 +78,9 @@ _FALLBACKS = (("source", None), ("provider", DEFAULT_PROVIDER), ("id", None))
 
 def _check_id(source: str, name: str) -> None:
     if source == "env" and not _ENV_ID.fullmatch(name):
-        raise ValueError("the id of an env reference must be a variable name: A to Z, digits and _")
+        raise ValueError(
+            "the id of an env reference must be a variable name: A to Z, then also digits and _ (at most 128)"
+        )
     if source == "file" and not _FILE_ID.fullmatch(name):
         raise ValueError("the id of a file reference must be 'value' or a JSON pointer that begins with /")
     if source == "exec":

@@ -51,6 +51,21 @@ def clean_secret(text: str) -> str:
     return text.translate(_LINE_BREAKS).encode(errors="ignore").decode().strip()
 
 
+def unsendable(text: str) -> str | None:
+    """Why no request can carry this text as a credential, as words that follow its name and show nothing of it; None: one can.
+
+    A header has room for visible ASCII without blanks. Those around the text are never sent (see `clean_secret`).
+    """
+    bare = text.strip()
+    wrong = next((c for c in bare if not "!" <= c <= "~"), None)
+    if wrong is None:
+        return None
+    if wrong == " " or (wrong.isspace() and not wrong.isascii()):
+        return "holds a blank, which no request can carry"
+    what = "a control character" if wrong.isascii() else "a character that is not ASCII"
+    return f"holds {what}, which no request can carry"
+
+
 @dataclass(frozen=True, slots=True)
 class SecretRef:
     """Where a secret is kept: source `env`, `file` or `exec`, a secret provider, an id (credentials.md 3.1)."""

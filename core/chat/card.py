@@ -8,7 +8,7 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
-from core.auth.profiles import PinMode
+from core.auth.profiles import AuthProfile, PinMode
 from core.chat.attempts import Attempt, Attempts
 from core.durations import format_duration, iso
 from core.errors import FailureReason
@@ -16,12 +16,13 @@ from core.messages import Button, Reply, ReplyKind
 from core.models.lookup import quote
 from core.resolution import words
 from core.resolution.outage import check_choices
-from core.resolution.resolver import Pinned, Resolution, pin_is_out
+from core.resolution.resolver import SUBSCRIPTION, Pinned, Resolution, costs, pin_is_out
 from core.resolution.rules import CrossBilling
 from core.resolution.snapshot import Snapshot
 from core.resolution.view import Sees, standing
 
 _RETRY = ("Try again", "")
+_PRICE = " (metered)"
 _SHORTEST_LOAN = timedelta(minutes=1)
 _MOST_LINES = 10
 """Credentials or attempts named on a card; it is read on a phone."""
@@ -31,7 +32,7 @@ _HINTS = {
     FailureReason.MODEL_NOT_FOUND: "The provider does not know this model; choose another with /model.",
     FailureReason.SESSION_EXPIRED: "The provider no longer knows this conversation.",
     FailureReason.OVERLOADED: "The provider is overloaded.",
-    FailureReason.TIMEOUT: "The provider did not answer in time.",
+    FailureReason.TIMEOUT: "The provider did not answer in time, or failed by itself.",
     FailureReason.NETWORK: "The provider could not be reached, or the connection broke.",
     FailureReason.AUTH: "The provider refused the credential.",
     FailureReason.AUTH_PERMANENT: "The provider has withdrawn the credential.",
@@ -45,6 +46,9 @@ def unserved(snapshot: Snapshot, resolution: Resolution, attempts: Sequence[Atte
     """The reply to a message that nothing could serve. `snapshot` is taken after the attempts. An `owner` may have the provider
     of what is out asked again."""
     pinned = resolution.pinned
+    is_prefer = pinned is not None and pinned.mode is PinMode.PREFER
+    if resolution.withheld and not resolution.candidates and is_prefer:
+        return _money_card(snapshot, resolution, attempts, sees)
     if pinned is not None and pinned.pin is not None and pin_is_out(pinned) and not resolution.candidates:
         return _pin_card(snapshot, resolution, pinned, attempts, sees, owner)
     if resolution.withheld and not resolution.candidates:
@@ -68,7 +72,7 @@ def _pin_card(
             told += f" It returns at {words.moment(until, now)}."
     ref = resolution.selected.ref
     choices = [
-        (f"Use {p.id} once", f"/model {quote(str(ref), p.id)} once")
+        (f"Use {p.id} once{_PRICE if _is_new_cost(pinned, p.profile) else ''}", f"/model {quote(str(ref), p.id)} once")
         for p in resolution.placed
         if p.usable and p.id != pinned.profile and p.profile is not None and sees(p.profile)
     ][:3]
@@ -77,6 +81,11 @@ def _pin_card(
     data = {"profile": pinned.profile, "reason": reason, "until": iso(until)}
     lead = [told, *_account(attempts), "Your message is kept and runs when you choose:"]
     return _card("pinned_unavailable", lead, choices, data)
+
+
+def _is_new_cost(pinned: Pinned, instead: AuthProfile) -> bool:
+    """Whether this one costs, and the pinned one does not."""
+    return costs(instead) and pinned.placed.profile is not None and pinned.placed.profile.billing == SUBSCRIPTION
 
 
 def _money_card(snapshot: Snapshot, resolution: Resolution, attempts: Sequence[Attempt], sees: Sees) -> Reply:
@@ -143,12 +152,14 @@ def _failed(snapshot: Snapshot, attempts: Sequence[Attempt]) -> Reply:
     return _card(reason.value, lead, choices, data)
 
 
-def compaction_failed(snapshot: Snapshot, resolution: Resolution, attempts: Attempts) -> Reply:
+def compaction_failed(snapshot: Snapshot, resolution: Resolution, attempts: Attempts, is_cut: bool = False) -> Reply:
     """Why there is no summary. The conversation is as it was."""
     if attempts.stopped:
         return Reply(kind=ReplyKind.NOTICE, text="Stopped. The conversation is as it was.")
     last = attempts.made[-1].failure if attempts.made else None
-    if last is not None:
+    if is_cut:
+        why = "the summary was cut, so it would have lost a part of the conversation."
+    elif last is not None:
         why = f"{attempts.made[-1].model} with {attempts.made[-1].profile.id} failed: {last.reason}. {_HINTS[last.reason]}"
     elif attempts.made:
         why = "the model gave an empty answer."

@@ -6,6 +6,7 @@ from contextlib import aclosing
 
 from core.chat.attempts import Attempts
 from core.chat.card import compaction_failed
+from core.chat.completion import StopReason
 from core.chat.notices import unasked_change
 from core.chat.serving import Answer, Parts, Serving
 from core.chat.spending import spent_on
@@ -17,12 +18,11 @@ from core.resolution.snapshot import Snapshot
 from core.screening import Screen
 from core.sessions.history import Message, Role
 from core.sessions.ports import Answered, TurnRecord
-from core.sessions.session import Decision
 
 log = logging.getLogger(__name__)
 
-_SHARES = (0.5, 0.25, 0.1)
-"""Parts of the model's context that are tried, each after the one before was too long."""
+_SHARES = (0.9, 0.5, 0.2)
+"""Parts of the model's context that are tried, each after the one before was too long. The rest is for the summary."""
 _WISH = (
     "Summarise this conversation so that it can be continued from your summary alone. Keep facts, names, numbers, decisions, "
     "open questions and what I asked you to remember. Leave out greetings and what was corrected later. Write in the "
@@ -42,46 +42,62 @@ async def compact(
         yield Reply(kind=ReplyKind.NOTICE, text="There is no conversation to compact yet.")
         return
     asked = Message(Role.USER, f"{_WISH} Pay special attention to: {wish}" if wish else _WISH)
-    answer, attempts = await _summary(parts, first, (*history, asked), stop)
+    answer, attempts, left_out = await _summary(parts, first, (*history, asked), stop)
     text = screen.text(answer.completed.text).strip() if answer is not None else ""
-    if answer is None or not text:
-        if attempts.success is not None:
-            await attempts.remember(attempts.success)
+    whole = answer is not None and answer.completed.stop_reason not in (StopReason.LENGTH, StopReason.FILTER)
+    replies: list[Reply] = []
+    told = None
+    if answer is not None:
+        told = unasked_change(answer.snapshot, answer.resolution, answer.candidate, attempts.made)
+        replies += [] if told is None else [screen.reply(Reply(kind=ReplyKind.NOTICE, text=told[0]))]
+    if text and whole:
+        replies.append(Reply(kind=ReplyKind.NOTICE, text=f"{_count(len(history), left_out)}:\n\n{text}"))
+    else:
         again = Serving(parts, first, attempts).again()
-        yield screen.reply(compaction_failed(again, resolve(again), attempts))
+        replies.append(screen.reply(compaction_failed(again, resolve(again), attempts, is_cut=bool(text))))
+    if answer is None:
+        yield replies[-1]
         return
-    told = unasked_change(answer.snapshot, answer.resolution, answer.candidate, attempts.made)
-    replies = [] if told is None else [screen.reply(Reply(kind=ReplyKind.NOTICE, text=told[0]))]
-    replies.append(Reply(kind=ReplyKind.NOTICE, text=f"{len(history)} messages became this summary:\n\n{text}"))
-    decisions: tuple[Decision, ...] = () if told is None else (told[1],)
     record = TurnRecord(
         key=key,
         epoch=epoch,
         version=first.session.version,
-        messages=(Message(Role.USER, f"{_HEADING}\n\n{text}"),),
+        messages=(Message(Role.USER, f"{_HEADING}\n\n{text}"),) if text and whole else (),
         session=parts.snapshots.take(key).session,
-        decisions=decisions,
+        decisions=() if told is None else (told[1],),
         answered=None if item is None else Answered(item, tuple(reply_to_json(reply) for reply in replies)),
         spent=(spent_on(answer.snapshot, answer.candidate, answer.completed.usage, parts.clock.now()),),
         health=attempts.success,
-        compacts=True,
+        compacts=bool(text) and whole,
     )
+    if parts.snapshots.take(key).session.epoch != epoch:
+        replies = [
+            Reply(kind=ReplyKind.NOTICE, text="A new conversation has begun meanwhile, so the summary is dropped.")
+        ]
     await parts.sessions.finish_turn(record)
     for reply in replies:
         yield reply
 
 
+def _count(messages: int, left_out: int) -> str:
+    if not left_out:
+        return f"{messages} messages became this summary"
+    return f"{messages} messages became this summary; the oldest {left_out} had no room in it and are gone"
+
+
 async def _summary(
     parts: Parts, first: Snapshot, messages: tuple[Message, ...], stop: Stop
-) -> tuple[Answer | None, Attempts]:
-    """The answer and the account of how it came about. A conversation that is too long for the model loses its beginning."""
+) -> tuple[Answer | None, Attempts, int]:
+    """The answer, the account of how it came about, and how many messages it knows nothing of. A conversation that is too long
+    for the model loses its beginning."""
     for share in _SHARES:
         attempts = Attempts(parts.provider, parts.health, parts.clock, first.rules, False, stop)
-        async with aclosing(Serving(parts, first, attempts, share).pieces(messages)) as pieces:
+        serving = Serving(parts, first, attempts, share)
+        async with aclosing(serving.pieces(messages)) as pieces:
             async for piece in pieces:
                 if isinstance(piece, Answer):
-                    return piece, attempts
+                    return piece, attempts, serving.left_out
         failure = attempts.made[-1].failure if attempts.made else None
         if failure is None or failure.reason is not FailureReason.CONTEXT_OVERFLOW:
             break
-    return None, attempts
+    return None, attempts, 0

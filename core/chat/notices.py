@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from core.chat.attempts import Attempt
 from core.models.lookup import quote
 from core.resolution import words
-from core.resolution.resolver import METERED, Candidate, PinSource, Resolution, pin_is_out
+from core.resolution.resolver import METERED, SUBSCRIPTION, Candidate, PinSource, Resolution, costs, pin_is_out
 from core.resolution.snapshot import Snapshot
 from core.sessions.session import Choice, Decision, Served, auto_pin_is_idle
 
@@ -38,10 +38,11 @@ def _because(
     snapshot: Snapshot, resolution: Resolution, served: Candidate, attempts: Sequence[Attempt]
 ) -> tuple[str, str] | None:
     """From what, and why."""
-    failed = next((a for a in attempts if a.failure is not None and a.profile.id != served.profile.id), None)
-    failed = failed or next((a for a in attempts if a.failure is not None and a.model != served.model), None)
-    if failed is not None:
-        return f"{failed.model}@{failed.profile.id}", _failure(snapshot, failed)
+    passed = (served.model, served.profile.id)
+    failed = [a for a in attempts if a.failure is not None and (a.model, a.profile.id) != passed]
+    if failed:
+        reasons = dict.fromkeys(_failure(snapshot, attempt) for attempt in failed)
+        return f"{failed[0].model}@{failed[0].profile.id}", "; ".join(reasons)
     pinned = resolution.pinned
     if pinned is not None and pinned.pin is not None:
         if pin_is_out(pinned):
@@ -84,7 +85,12 @@ def _moved_on(snapshot: Snapshot, resolution: Resolution, last: Served, profile:
         and snapshot.parent is not None
     ):
         return f"{snapshot.parent.key} pins it"
-    if profile not in snapshot.credentials.profiles:
+    before = snapshot.credentials.profiles.get(profile)
+    now = resolution.next.profile
+    serving = snapshot.credentials.profiles.get(now) if now is not None else None
+    if before is not None and costs(before) and serving is not None and serving.billing == SUBSCRIPTION:
+        return f"{serving.id} is back, and {profile} costs"
+    if before is None:
         blind = snapshot.is_blind(last.model.provider)
         return f"{profile} could not be read from its store" if blind else f"{profile} is gone"
     placed = next((p for p in resolution.placed if p.id == profile), None)

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncGenerator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 
 
 class Stop:
@@ -14,9 +14,12 @@ class Stop:
 
     def ask(self) -> None:
         """End the turn: whatever it waits for, it waits no longer."""
+        if self.asked:
+            return
         self.asked = True
         if self._limit is not None:
-            self._limit.reschedule(asyncio.get_running_loop().time())
+            with suppress(RuntimeError):  # its time is over at this very moment
+                self._limit.reschedule(asyncio.get_running_loop().time())
 
     @asynccontextmanager
     async def within(self, seconds: float) -> AsyncGenerator[None, None]:

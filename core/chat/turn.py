@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 
 from core.auth.order import order_fingerprint
 from core.auth.ports import HealthStore
+from core.auth.profiles import AuthProfile
 from core.chat.attempts import Attempts
 from core.chat.card import unserved
 from core.chat.compaction import compact
@@ -24,13 +25,13 @@ from core.resolution.resolver import resolve
 from core.resolution.snapshot import Snapshot
 from core.resolution.source import SnapshotSource
 from core.resolution.view import Sees
-from core.screening import Screen, ScreenedStream
+from core.screening import HIDDEN, Screen, ScreenedStream
 from core.sessions.history import Message, Role
 from core.sessions.ports import Answered, SessionStore, TurnRecord
 from core.sessions.session import AutoPin, Decision, Served, Session
 
 _UNSTORED = "The database cannot be written now: this answer will not be remembered in the conversation."
-_CUT = {
+_CUT: dict[str, str] = {
     StopReason.LENGTH: "The answer is cut at the longest that the model may give. Say “go on” for the rest.",
     StopReason.FILTER: "The provider's content filter has cut the answer.",
 }
@@ -104,7 +105,7 @@ class Turns:
                 replies.append(Reply(kind=ReplyKind.NOTICE, text=_UNSTORED))
         for reply in replies:
             yield reply
-        yield TurnReport(data=_report(first, attempts, answer))
+        yield TurnReport(data=_report(first, turn.sees, attempts, answer))
 
     def _replies(
         self, serving: Serving, first: Snapshot, turn: TurnInput, attempts: Attempts, answer: Answer | None
@@ -205,18 +206,24 @@ class Turns:
         return session.sticking(auto)
 
 
-def _report(first: Snapshot, attempts: Attempts, answer: Answer | None) -> dict[str, object]:
+def _report(first: Snapshot, sees: Sees, attempts: Attempts, answer: Answer | None) -> dict[str, object]:
+    """The machine's account. A profile that the sender may not see is `hidden`, as in the replies."""
     usage = answer.completed.usage if answer is not None else Usage()
     cost = spent_on(answer.snapshot, answer.candidate, usage, first.now).cost if answer is not None else None
     served = answer.candidate if answer is not None else None
     tried = attempts.made[-1] if attempts.made else None
+    last = served or tried
     pinned = resolve(first).pinned
-    profile = served.profile.id if served else tried.profile.id if tried else pinned.profile if pinned else None
+    profile = last.profile if last is not None else pinned.placed.profile if pinned is not None else None
     return {
         "outcome": "ok" if answer is not None else "failed",
-        "model": str(served.model if served else tried.model if tried else resolve(first).selected.ref),
-        "profile": profile,
-        "attempts": [attempt.view() for attempt in attempts.made],
+        "model": str(last.model if last is not None else resolve(first).selected.ref),
+        "profile": pinned.profile if profile is None and pinned is not None else profile and _named(profile, sees),
+        "attempts": [{**attempt.view(), "profile": _named(attempt.profile, sees)} for attempt in attempts.made],
         "usage": {"input_tokens": usage.input_tokens, "output_tokens": usage.output_tokens},
         "cost_usd": None if cost is None else cost / 1_000_000,
     }
+
+
+def _named(profile: AuthProfile, sees: Sees) -> str:
+    return profile.id if sees(profile) else HIDDEN

@@ -4,7 +4,8 @@ from enum import StrEnum
 
 from core.auth.profiles import AuthProfile, CredentialKind
 
-MODELS_JSON = "models.json"
+_LOGIN_TOKEN = "OAUTH_TOKEN"
+"""What the variables of login tokens have in their names (`ANTHROPIC_OAUTH_TOKEN`)."""
 
 
 class ProbeSource(StrEnum):
@@ -20,8 +21,8 @@ def source_of(profile: AuthProfile | None) -> ProbeSource:
     """Where a credential comes from; one that is only named somewhere counts as a profile."""
     if profile is None or not profile.from_environment:
         return ProbeSource.PROFILE
-    if profile.source.startswith(MODELS_JSON):
-        return ProbeSource.MODELS_JSON
+    if profile.id == f"{ProbeSource.MODELS_JSON}:{profile.provider}":
+        return ProbeSource.MODELS_JSON  # the one id that a key out of such a file has
     return ProbeSource.ENV if profile.kind is CredentialKind.ENV else ProbeSource.CONFIG
 
 
@@ -30,5 +31,5 @@ def mode_of(profile: AuthProfile | None) -> str | None:
     if profile is None:
         return None
     if profile.kind in (CredentialKind.ENV, CredentialKind.CONFIG):
-        return "oauth" if "OAUTH_TOKEN" in profile.id else "api_key"
+        return "oauth" if _LOGIN_TOKEN in profile.variable else "api_key"
     return profile.kind.value

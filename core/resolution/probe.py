@@ -77,10 +77,12 @@ class Target:
 
 @dataclass(frozen=True, slots=True)
 class ProbePlan:
-    """Both by provider, then by profile id."""
+    """Both by provider, then by profile id. `blind`: the providers of which nobody knows all credentials, because the store or an
+    entry of it cannot be read."""
 
     planned: tuple[Planned, ...]
     targets: tuple[Target, ...]
+    blind: tuple[str, ...] = ()
 
 
 def plan_probe(snapshot: Snapshot, wish: ProbeWish) -> ProbePlan:
@@ -98,7 +100,7 @@ def plan_probe(snapshot: Snapshot, wish: ProbeWish) -> ProbePlan:
             elif one.profile is not None:
                 chosen = models if wish.every_model else models[:1]
                 targets += [Target(provider=provider, model=model, profile=one.profile) for model in chosen]
-    return ProbePlan(tuple(planned), tuple(targets))
+    return ProbePlan(tuple(planned), tuple(targets), tuple(filter(snapshot.is_blind, groups)))
 
 
 def probe_models(snapshot: Snapshot, provider: str) -> tuple[ModelRef, ...]:
@@ -174,23 +176,18 @@ def _considered(snapshot: Snapshot, provider: str, placed: tuple[Placed, ...], w
     for one in placed:
         if wish.profiles and one.id not in wish.profiles:
             continue
-        idle = one.profile is not None and one.profile.from_environment and one.position is None
+        idle = one.profile is not None and one.profile.from_environment and one.left_out
         if not idle or wish.profiles or (has_order and not has_stored):
             yield one
 
 
 def _verdict(snapshot: Snapshot, placed: Placed, model: ModelRef) -> Planned | None:
-    """Why it is not asked; None if it is. What an explicit order leaves out is told before what else may be wrong with it."""
-    order, profile = snapshot.order(model.provider), placed.profile
-    by_order = order is not None and placed.position is None and placed.id not in order
-    reason = Eligibility.EXCLUDED_BY_AUTH_ORDER if by_order else placed.eligibility
-    if (
-        reason is Eligibility.EXCLUDED_BY_AUTH_ORDER
-        and not by_order
-        and profile is not None
-        and profile.from_environment
-    ):
-        reason = Eligibility.OK  # the wish names it, and only stored profiles stand before it
+    """Why it is not asked; None if it is."""
+    profile = placed.profile
+    by_order = placed.left_out and snapshot.order(model.provider) is not None
+    reason = placed.reason
+    if placed.left_out and not by_order and profile is not None and profile.from_environment:
+        reason = placed.eligibility  # the wish names it, and only stored profiles stand before it
     if reason is Eligibility.OK and not model.name:
         reason = Eligibility.NO_MODEL
     if reason is Eligibility.OK:

@@ -12,7 +12,7 @@ from functools import cached_property
 
 from core.auth.eligibility import Eligibility
 from core.auth.order import Placed, order_fingerprint
-from core.auth.profiles import AuthProfile, PinMode
+from core.auth.profiles import AuthProfile, CredentialKind, PinMode
 from core.models.ref import ModelRef
 from core.resolution.rules import CrossBilling
 from core.resolution.snapshot import Snapshot
@@ -162,19 +162,22 @@ class _Costs:
 
     def __init__(self, snapshot: Snapshot, selected: ModelRef, pinned: Pinned | None) -> None:
         self._snapshot = snapshot
-        self._selected = selected
+        self._chain = (selected, *snapshot.agent.fallbacks)
         self._word = pinned.profile if pinned is not None and pinned.pin is not None else None
         self._subscribed: dict[ModelRef, frozenset[str]] = {}
 
     def forbid(self, candidate: Candidate) -> bool:
         """Whether this one may not be tried."""
-        if candidate.profile.billing != METERED or candidate.profile.id == self._word:
+        if self._snapshot.rules.cross_billing is CrossBilling.ANNOUNCE or candidate.profile.id == self._word:
             return False
-        if self._snapshot.rules.cross_billing is CrossBilling.ANNOUNCE:
-            return False
-        if candidate.model.provider != self._selected.provider:
-            return bool(self._subscriptions(self._selected))
-        return self._comes_after_one(candidate)
+        return costs(candidate.profile) and self.follows_one(candidate)
+
+    def follows_one(self, candidate: Candidate) -> bool:
+        """Whether a subscription stands before it: in its own provider's order, or with a model that comes before."""
+        if self._comes_after_one(candidate):
+            return True
+        earlier = self._chain[: self._chain.index(candidate.model)] if candidate.model in self._chain else ()
+        return any(self._subscriptions(model) for model in earlier if model.provider != candidate.model.provider)
 
     def _comes_after_one(self, candidate: Candidate) -> bool:
         """Whether a subscription stands before it. Where nobody gave an order, every subscription does."""
@@ -193,6 +196,14 @@ class _Costs:
                 if placed.profile is not None and placed.profile.billing == SUBSCRIPTION and not placed.left_out
             )
         return self._subscribed[model]
+
+
+def costs(profile: AuthProfile) -> bool:
+    """Whether a message more costs money: it is labelled metered, or it is a key without a label, which is billed by use."""
+    return profile.billing == METERED or (profile.billing is None and profile.kind in _KEYS)
+
+
+_KEYS = (CredentialKind.API_KEY, CredentialKind.ENV, CredentialKind.CONFIG)
 
 
 def _select(snapshot: Snapshot) -> tuple[Selected, Choice | None, bool]:
@@ -235,7 +246,8 @@ def _user_pin(snapshot: Snapshot, model: ModelRef, choice: Choice | None, inheri
 
 
 def _auto_pin(snapshot: Snapshot, model: ModelRef) -> Pinned | None:
-    """The automatic pin, while it holds: the profile exists, is in the unchanged order, is not out, the session not idle."""
+    """The automatic pin, while it holds: the profile exists, is in the unchanged order, is not out, the session not idle, and no
+    subscription has come back that it stood in for."""
     auto = snapshot.session.auto(model.provider)
     if auto is None:
         return None
@@ -244,7 +256,16 @@ def _auto_pin(snapshot: Snapshot, model: ModelRef) -> Pinned | None:
         return None
     if auto.order_fingerprint != order_fingerprint(snapshot.order(model.provider)):
         return None
+    if stands.profile is not None and costs(stands.profile) and _subscription_is_back(snapshot, model, stands.profile):
+        return None
     return Pinned(auto.profile, PinSource.AUTO, PinMode.PREFER, None, None, auto, stands)
+
+
+def _subscription_is_back(snapshot: Snapshot, model: ModelRef, metered: AuthProfile) -> bool:
+    """Whether a subscription that comes before a metered credential can serve again: then that one was only a stand-in."""
+    if not _Costs(snapshot, model, None).follows_one(Candidate(model, metered)):
+        return False
+    return any(profile.billing == SUBSCRIPTION for profile in snapshot.usable(model))
 
 
 def pin_is_out(pinned: Pinned) -> bool:
@@ -279,7 +300,11 @@ def _next(snapshot: Snapshot, selected: Selected, pinned: Pinned | None) -> Next
         if pinned is not None and pinned.auto is not None and pinned.profile == profile:
             return Next(served, profile, NextReason.STICKY, pinned.auto.used_at + snapshot.rules.sticky_idle)
         return Next(served, profile, NextReason.ORDER, None)
-    out = [p.block for p in snapshot.placed(model) if p.position is not None and p.block is not None]
+    chain = [model]
+    if selected.source in (ModelSource.AGENT, ModelSource.DEFAULT) and (pinned is None or pinned.pin is None):
+        chain += snapshot.agent.fallbacks
+    placed = [p for ref in chain for p in snapshot.placed(ref)]
+    out = [p.block for p in placed if p.position is not None and p.block is not None]
     if out or _withheld(snapshot, selected, pinned):
         returns = [window.until for window in out if window.until is not None]
         return Next(model, None, NextReason.ALL_UNAVAILABLE, min(returns, default=None))

@@ -137,8 +137,8 @@ def candidate_view(snapshot: Snapshot, placed: Placed, pinned: bool, owner: bool
 
 def standing(placed: Placed) -> tuple[str, str | None, datetime | None, str | None]:
     """State, reason, return, and the model that it concerns: `ready`, `cooling`, `disabled` or `ineligible`."""
-    if placed.eligibility is not Eligibility.OK:
-        return "ineligible", placed.eligibility.value, None, None
+    if placed.reason is not Eligibility.OK:
+        return "ineligible", placed.reason.value, None, None
     window = placed.block
     if window is None:
         return "ready", None, None, None

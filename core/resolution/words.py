@@ -1,9 +1,11 @@
 """The words of replies: models, credentials, states and times as people read them."""
 
+from dataclasses import replace
 from datetime import datetime
 
 from core.auth.eligibility import Eligibility, expiry_moment
 from core.auth.order import Placed
+from core.auth.profiles import PinMode
 from core.durations import format_duration
 from core.models.ref import ModelRef
 from core.resolution.resolver import NextReason, Pinned, PinSource, Resolution
@@ -36,13 +38,18 @@ def state(placed: Placed, now: datetime) -> str:
         return name
     if name == "ineligible":
         expiry = expiry_moment(placed.profile.expires) if placed.profile else None
-        if placed.eligibility is Eligibility.EXPIRED and placed.profile is not None and placed.profile.refreshable:
+        if placed.reason is Eligibility.EXPIRED and placed.profile is not None and placed.profile.refreshable:
             return "expired, refreshable"
-        if placed.eligibility is Eligibility.EXPIRED and expiry is not None:
+        if placed.reason is Eligibility.EXPIRED and expiry is not None:
             return f"expired {ago(expiry, now)}"
         return reason or name
     span = f" {format_duration(until - now)}" if until is not None else " until the credential changes"
     return " · ".join(part for part in (name + span, reason, scope) if part)
+
+
+def _hindrance(pinned: Pinned, now: datetime) -> str:
+    """What keeps a pin's credential from serving. That an order leaves it out does not."""
+    return state(replace(pinned.placed, left_out=False), now)
 
 
 def pin_words(pinned: Pinned, now: datetime) -> str:
@@ -90,9 +97,12 @@ def next_words(snapshot: Snapshot, resolution: Resolution) -> str:
             return f"{carried}, the first in order that can serve"
         case NextReason.PINNED_UNAVAILABLE:
             pinned = resolution.pinned
-            out = f"{pinned.profile} is {state(pinned.placed, now)}" if pinned else "the pinned profile is out"
+            out = f"{pinned.profile} is {_hindrance(pinned, now)}" if pinned else "the pinned profile is out"
+            if upcoming.profile is None and resolution.withheld:
+                return f"none without your word: {out}, and {resolution.withheld[0].profile.id} is metered"
             if upcoming.profile is None:
-                return f"none: {out}, and the pin is strict"
+                strict = ", and the pin is strict" if pinned is None or pinned.mode is PinMode.STRICT else ""
+                return f"none: {out}{strict}"
             return f"{carried}, because {out}; the pin is kept"
         case NextReason.ALL_UNAVAILABLE if resolution.withheld:
             asked = resolution.withheld[0].profile.id

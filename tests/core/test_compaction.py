@@ -1,11 +1,15 @@
 """`/compact` and `/usage`: the conversation becomes a summary of itself, and what all of it has used."""
 
+import asyncio
 from dataclasses import replace
+
+import pytest
 
 from core.chat.completion import Usage
 from core.errors import FailureReason
 from core.messages import ReplyKind
 from core.models.catalog import Catalog, Price
+from tests.fakes.provider_client import Held
 from tests.world import STRANGER, World, profile, rules
 
 OVERFLOW = FailureReason.CONTEXT_OVERFLOW
@@ -93,6 +97,60 @@ async def test_the_card_of_an_overflow_compacts_and_asks_again():
     assert [r.text for r in replies] == ["4 messages became this summary:\n\nthe summary", "the answer"]
     assert [m.text for m in world.provider.requests[-1].messages][-1] == "the question"
     assert len(world.provider.requests[-1].messages) == 2
+
+
+async def test_what_the_summary_met_holds_for_the_question():
+    """The summary meets a rate limit: the question goes to another key, and the cooldown stands."""
+    world = await talked()
+    world.provider.script["acme:work"] = [OVERFLOW, FailureReason.RATE_LIMIT]
+    world.provider.script["acme:home"] = ["the summary", "the answer"]
+    card = await world.say("the question")
+    replies = await world.press(card, "Compact")
+    assert replies[-1].text == "the answer" or "the answer" in [r.text for r in replies]
+    assert world.served[-3:] == ["acme:work", "acme:home", "acme:home"]
+    assert "cooling" in (await world.say("/model status")).text
+
+
+async def test_a_stopped_summary_leaves_the_question_on_a_card():
+    world = await talked()
+    held = Held("never")
+    world.provider.script["acme:work"] = [OVERFLOW, held]
+    card = await world.say("the question")
+    pressing = asyncio.create_task(world.press(card, "Compact"))
+    async with asyncio.timeout(5):
+        await held.started.wait()
+        await world.say("/stop")
+        replies = await pressing
+    assert replies[0].text == "Stopped. The conversation is as it was."
+    world.provider.script["acme:work"] = ["the answer"]
+    again = await world.press(replies[-1], "Try again")
+    assert again[-1].text == "the answer"
+
+
+@pytest.mark.parametrize("stopped", ["length", "filter"])
+async def test_a_summary_that_is_cut_replaces_nothing(stopped: str):
+    world = await talked()
+    world.provider.stop_reason = stopped
+    reply = await world.say("/compact")
+    assert "the summary was cut" in reply.text
+    world.provider.stop_reason = "stop"
+    await world.say("three")
+    assert len(world.provider.requests[-1].messages) == 5
+
+
+async def test_messages_that_had_no_room_in_the_summary_are_told():
+    world = World()
+    for n in range(6):
+        await world.say(f"{n} " + "x" * 90_000)
+    reply = await world.say("/compact")
+    assert reply.text.startswith("12 messages became this summary; the oldest 6 had no room in it and are gone")
+
+
+async def test_an_empty_summary_was_paid_for_all_the_same():
+    world = await talked()
+    world.provider.script["acme:work"] = [" "]
+    await world.say("/compact")
+    assert "3 answers" in (await world.say("/usage")).text
 
 
 async def test_a_stranger_compacts_nothing():

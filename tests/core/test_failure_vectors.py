@@ -196,6 +196,10 @@ def test_some_wordings_are_one_vendors_own(provider: str, text: str, reason: R) 
         pytest.param(400, ("invalid_grant",), "", "", R.AUTH_PERMANENT, id="a dead refresh token"),
         pytest.param(400, ("refresh_token_reused",), "", "", R.AUTH_PERMANENT, id="a reused refresh token"),
         pytest.param(401, ("invalid_token",), "", "", R.AUTH, id="a token that a refresh may replace"),
+        pytest.param(
+            400, (), "messages.429.content.0.text: must be non-empty", "", R.FORMAT, id="an index is no status"
+        ),
+        pytest.param(422, (), "messages.402.content: unknown tpm", "", R.FORMAT, id="nor is a name"),
         pytest.param(400, (), "Your upload has expired", "", R.FORMAT, id="a 400 is not about the credential"),
         pytest.param(400, (), "Invalid token at position 7", "", R.FORMAT, id="a token of another kind"),
         pytest.param(400, (), "API key not valid. Please pass a valid API key.", "", R.AUTH, id="google's 400"),

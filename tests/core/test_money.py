@@ -137,6 +137,54 @@ async def test_a_fallback_model_that_costs_asks_too():
     assert asked.served[-1] == "zeta:paid"
 
 
+async def test_a_key_without_a_label_costs_where_a_subscription_is_labelled():
+    """The silent move from the subscription to the paid key: an API key is billed by use, whether or not that is written down."""
+    asked = world(SUB, profile("acme:key"))
+    asked.provider.script["acme:plan"] = [LIMIT]
+    card = await asked.say("hello")
+    assert asked.served == ["acme:plan"]
+    assert card.code == "cross_billing"
+
+
+async def test_the_chain_of_fallbacks_is_one_way_to_the_money():
+    """Primary without a label, then a subscription of another provider, then a metered key of that provider."""
+    main = replace(rules().agents["main"], fallbacks=(ModelRef("zeta", "opus-1"),))
+    plan = profile("zeta:me", CredentialKind.TOKEN, billing="subscription")
+    asked = world(profile("acme:key"), plan, profile("zeta:you", billing="metered"), agents={"main": main})
+    asked.provider.script["acme:key"] = [LIMIT]
+    asked.provider.script["zeta:me"] = [LIMIT]
+    card = await asked.say("hello")
+    assert asked.served == ["acme:key", "zeta:me"]
+    assert card.code == "cross_billing"
+
+
+async def test_a_preferred_subscription_that_is_out_says_that_the_rest_costs():
+    asked = world()
+    await asked.say("/model @acme:plan prefer")
+    asked.provider.script["acme:plan"] = [LIMIT]
+    card = await asked.say("hello")
+    assert card.code == "cross_billing"
+    status = (await asked.say("/model status")).text
+    assert "none without your word: acme:plan is cooling" in status
+    assert "the pin is strict" not in status
+
+
+async def test_the_strict_card_says_what_costs():
+    asked = world()
+    await asked.say("/model @acme:plan")
+    asked.provider.script["acme:plan"] = [LIMIT]
+    assert "Use acme:paid once (metered)" in labels(await asked.say("hello"))
+
+
+async def test_an_announced_stand_in_ends_when_the_subscription_is_back_and_that_is_told():
+    told, _ = await limited(CrossBilling.ANNOUNCE)
+    told.wait(seconds=31)
+    assert told.resolution().next.profile == "acme:plan"
+    await told.say("and now?")
+    assert told.served[-1] == "acme:plan"
+    assert "because acme:plan is back, and acme:paid costs" in told.notices()
+
+
 class TestTryAgain:
     """The strict card's *Try again* tries the pinned key on the user's word, cooling or not."""
 

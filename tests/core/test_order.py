@@ -97,6 +97,28 @@ def test_configured_ids_that_are_all_gone_are_replaced_by_what_is_stored() -> No
 
 
 @pytest.mark.parametrize(
+    ("profiles", "expected"),
+    [
+        pytest.param([make("env:P_API_KEY", ENV)], ["env:P_API_KEY"], id="nothing stored"),
+        pytest.param([make("env:P_API_KEY", ENV), make("p:own")], ["p:own"], id="something stored"),
+        pytest.param([make("env:P_API_KEY", ENV), make("p:own", TOKEN, expires=1)], [], id="something stored, expired"),
+        pytest.param([make("env:P_API_KEY", ENV), make("p:w", TOKEN, expires=1)], [], id="the one named, expired"),
+    ],
+)
+@pytest.mark.parametrize("explicit", [None, ("p:w",)], ids=["", "and ordered"])
+def test_what_the_config_names_for_another_agent_takes_no_key_of_the_surroundings_away(
+    profiles: list[AuthProfile], expected: list[str], explicit: tuple[str, ...] | None
+) -> None:
+    assert ids(*profiles, configured=("p:w",), explicit=explicit) == expected
+
+
+def test_nothing_stands_in_for_configured_profiles_where_nobody_knows_what_is_stored() -> None:
+    known = ProfileSet(profiles={"env:P_API_KEY": make("env:P_API_KEY", ENV)}, unreadable=True)
+    found = line("p", known, None, ("p:w",), lambda p: None, lambda p: None, NOW, surroundings=False)
+    assert found.usable() == ()
+
+
+@pytest.mark.parametrize(
     ("profile", "expected"),
     [
         pytest.param(make("p:default", TOKEN, secret=Secret("   ")), [], id="blank"),
@@ -167,10 +189,28 @@ def test_an_empty_explicit_order_means_no_profile() -> None:
 def test_what_is_left_out_says_why() -> None:
     known = ProfileSet(profiles={"p:x": make("p:x")})
     placed = line("p", known, ("p:gone",), (), lambda p: None, lambda p: None, NOW).placed()
-    assert [(p.id, p.eligibility) for p in placed] == [
-        ("p:gone", Eligibility.PROFILE_MISSING),
-        ("p:x", Eligibility.EXCLUDED_BY_AUTH_ORDER),
+    assert [(p.id, p.eligibility, p.reason) for p in placed] == [
+        ("p:gone", Eligibility.PROFILE_MISSING, Eligibility.PROFILE_MISSING),
+        ("p:x", Eligibility.OK, Eligibility.EXCLUDED_BY_AUTH_ORDER),
     ]
+
+
+def test_what_is_stored_in_the_place_of_what_the_config_names_keeps_its_own_reason() -> None:
+    known = ProfileSet(profiles={"p:new": make("p:new"), "p:late": make("p:late", TOKEN, expires=1)})
+    placed = line("p", known, None, ("p:gone",), lambda p: None, lambda p: None, NOW).placed()
+    assert [(p.id, p.reason) for p in placed] == [
+        ("p:new", Eligibility.OK),
+        ("p:late", Eligibility.EXPIRED),
+        ("p:gone", Eligibility.PROFILE_MISSING),
+    ]
+
+
+def test_what_is_left_out_and_broken_besides_is_first_of_all_left_out() -> None:
+    known = ProfileSet(profiles={"p:in": make("p:in"), "p:late": make("p:late", TOKEN, expires=1)})
+    late = line("p", known, ("p:in",), (), lambda p: None, lambda p: None, NOW).find("p:late")
+    assert late is not None
+    assert (late.reason, late.eligibility) == (Eligibility.EXCLUDED_BY_AUTH_ORDER, Eligibility.EXPIRED)
+    assert not late.usable
 
 
 def test_the_fingerprint_of_an_order_changes_with_it() -> None:

@@ -26,6 +26,7 @@ from core.resolution.probe import (
 )
 from core.resolution.rules import AgentRules, Rules
 from core.resolution.snapshot import Snapshot, health_by_credential
+from core.resolution.view import standing
 from core.sessions.key import SessionKey
 from core.sessions.session import Session
 from tests.core.test_resolver import AROUND, STORED, snapshots
@@ -52,8 +53,8 @@ def taken(
     )
 
 
-def env(name: str, of: str = "acme", kind: CredentialKind = ENV, source: str = "environment variable X") -> AuthProfile:
-    return profile(name, kind, provider=of, source=source)
+def env(name: str, of: str = "acme", kind: CredentialKind = ENV, **changes: object) -> AuthProfile:
+    return profile(name, kind, provider=of, **changes)
 
 
 def planned(plan: ProbePlan) -> dict[str, str]:
@@ -130,6 +131,7 @@ KEY, MINE, WORK = env("env:ACME_API_KEY"), env("config:acme", kind=CONFIG), prof
 TWO = [env("env:ACME_API_KEYS#1"), env("env:ACME_API_KEYS#2")]
 FREE = env("none:acme", kind=CredentialKind.NONE)
 LATE = profile("acme:late", TOKEN, expires=1)
+LATE_REF = profile("acme:ref", secret=None, ref=GONE, ref_error="not set")
 OMITTED = "excluded_by_auth_order"
 SURROUNDINGS = [
     pytest.param(TWO, None, ["env:ACME_API_KEYS#1", "env:ACME_API_KEYS#2"], {}, id="a list of keys"),
@@ -158,7 +160,30 @@ def test_keys_of_the_surroundings_are_asked_where_the_resolver_would_use_them(
 def test_a_store_that_cannot_be_read_lets_no_key_of_the_surroundings_stand_in() -> None:
     snapshot = taken(env("env:ACME_API_KEY"))
     blind = replace(snapshot, credentials=replace(snapshot.credentials, unreadable=True))
-    assert plan_probe(blind, EVERYTHING) == ProbePlan((), ())
+    assert plan_probe(blind, EVERYTHING) == ProbePlan((), (), ("acme", "zeta"))
+
+
+def test_a_provider_with_an_entry_that_cannot_be_read_is_told_beside_its_other_credentials() -> None:
+    snapshot = taken(profile("acme:work"), profile("zeta:me"))
+    damaged = replace(snapshot, credentials=replace(snapshot.credentials, damaged=frozenset({"Acme"})))
+    plan = plan_probe(damaged, EVERYTHING)
+    assert (asked(plan), plan.blind) == (["acme/small@acme:work", "zeta/opus-1@zeta:me"], ("acme",))
+
+
+@pytest.mark.parametrize("name", ["env:ACME_API_KEY", "config:acme"])
+def test_a_key_of_the_surroundings_whose_reference_gives_nothing_is_a_line(name: str) -> None:
+    kind = ENV if name.startswith("env") else CONFIG
+    broken = env(name, kind=kind, secret=None, ref=GONE, ref_error="not set")
+    assert planned(plan_probe(taken(broken), EVERYTHING)) == {name: "unresolved_ref"}
+
+
+def test_a_probe_gives_the_reasons_that_status_gives() -> None:
+    late = profile("acme:late", TOKEN, expires=1)
+    snapshot = taken(WORK, late, profile("acme:b"), LATE_REF, order={"acme": ["acme:work", "acme:ref", "acme:ghost"]})
+    shown = {placed.id: standing(placed)[:2] for placed in snapshot.placed(ModelRef("acme", "small"))}
+    assert shown["acme:late"] == ("ineligible", "excluded_by_auth_order")
+    lines = {one.id: one.reason.value for one in plan_probe(snapshot, EVERYTHING).planned}
+    assert lines == {name: reason for name, (state, reason) in shown.items() if state == "ineligible"}
 
 
 @pytest.mark.parametrize(
@@ -166,10 +191,13 @@ def test_a_store_that_cannot_be_read_lets_no_key_of_the_surroundings_stand_in() 
     [
         (profile("acme:a", TOKEN), ProbeSource.PROFILE, "token"),
         (None, ProbeSource.PROFILE, None),
-        (env("env:ACME_API_KEY"), ProbeSource.ENV, "api_key"),
-        (env("env:ACME_OAUTH_TOKEN"), ProbeSource.ENV, "oauth"),
-        (env("config:acme", kind=CONFIG, source="models.providers.acme.api_key"), ProbeSource.CONFIG, "api_key"),
-        pytest.param(env("config:acme", kind=CONFIG, source="models.json: /x"), ProbeSource.MODELS_JSON, "api_key", id="C200"),
+        (env("env:ACME_API_KEY", variable="ACME_API_KEY"), ProbeSource.ENV, "api_key"),
+        (env("env:ACME_OAUTH_TOKEN:acme", variable="ACME_OAUTH_TOKEN"), ProbeSource.ENV, "oauth"),
+        (env("env:A:OAUTH_TOKENS", "OAUTH_TOKENS", variable="A"), ProbeSource.ENV, "api_key"),
+        (env("config:acme", kind=CONFIG), ProbeSource.CONFIG, "api_key"),
+        (env("config:acme", kind=CONFIG, source="models.json of mine"), ProbeSource.CONFIG, "api_key"),
+        (profile("models.json:acme", TOKEN, provider="acme"), ProbeSource.PROFILE, "token"),
+        pytest.param(env("models.json:acme", kind=CONFIG), ProbeSource.MODELS_JSON, "api_key", id="C200"),
         (env("none:acme", kind=CredentialKind.NONE), ProbeSource.CONFIG, "none"),
     ],
 )  # fmt: skip
@@ -303,7 +331,7 @@ def test_the_plan_is_the_resolvers_order_and_loses_no_stored_profile(snapshot: S
         lines: list[Planned | Target] = [one for one in (*plan.planned, *plan.targets) if one.provider == name]
         told = {one.id if isinstance(one, Planned) else one.profile.id for one in lines}
         assert {one.id for one in placed if one.id in STORED} <= told
-        unused = {one.id for one in placed if one.id in AROUND and one.position is None}
+        unused = {one.id for one in placed if one.id in AROUND and one.left_out}
         assert not unused & told or snapshot.order(name) is not None
     assert not {one.id for one in plan.planned if one.reason is Eligibility.OK}
 

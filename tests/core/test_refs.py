@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import pytest
 
-from core.auth.refs import UnresolvedRef, describe, prepare_refs, read_ref, resolve_ref, unprepared
+from core.auth.refs import UnresolvedRef, describe, is_ref, prepare_refs, read_ref, resolve_ref, unprepared
 from core.auth.secret import Secret, SecretRef
 
 
@@ -49,6 +49,17 @@ def test_a_valid_reference_is_read(value: object, ref: SecretRef):
 def test_anything_else_is_refused(value: object):
     with pytest.raises(ValueError, match=r"reference"):
         read_ref(value)
+
+
+@pytest.mark.parametrize("name", ["_FOO", "A" * 129, "_"])
+def test_both_forms_of_a_reference_refuse_the_same_ids_with_the_same_words(name: str):
+    said = []
+    for value in (table("env", name), f"${{{name}}}"):
+        assert is_ref(value), "it is meant as one, and must not be sent as a key"
+        with pytest.raises(ValueError, match="must be a variable name") as caught:
+            read_ref(value)
+        said.append(str(caught.value))
+    assert said[0] == said[1]
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,9 @@
 
 import asyncio
 
+import pytest
+
+from core.chat.stop import Stop
 from core.errors import FailureReason
 from core.messages import Reply, ReplyKind
 from tests.fakes.provider_client import Held
@@ -81,3 +84,37 @@ async def test_another_session_goes_on_and_a_stranger_stops_nothing():
     held.release.set()
     async with asyncio.timeout(PATIENCE):
         assert told(await turn)[-1] == "done"
+
+
+async def test_asking_twice_is_asking_once():
+    """Also while what was cancelled is still closing."""
+    stop = Stop()
+
+    async def work() -> None:
+        async with stop.within(5):
+            try:
+                await asyncio.Event().wait()
+            finally:
+                stop.ask()
+                await asyncio.sleep(0)
+
+    working = asyncio.create_task(work())
+    await asyncio.sleep(0)
+    stop.ask()
+    async with asyncio.timeout(PATIENCE):
+        with pytest.raises(TimeoutError):
+            await working
+
+
+async def test_a_stop_at_the_very_end_of_the_time_is_no_error():
+    stop = Stop()
+
+    async def work() -> None:
+        async with stop.within(0):
+            try:
+                await asyncio.Event().wait()
+            finally:
+                stop.ask()
+
+    with pytest.raises(TimeoutError):
+        await work()

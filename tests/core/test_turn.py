@@ -204,6 +204,18 @@ async def test_a_pin_outside_the_order_counts() -> None:
     assert world.served == ["acme:work"]
 
 
+async def test_a_pin_outside_the_order_that_has_expired_does_not_serve_and_says_so() -> None:
+    late = profile("acme:late", CredentialKind.TOKEN, expires=(START + timedelta(minutes=5)).timestamp() * 1000)
+    world = World(profiles=[profile("acme:home"), late])
+    world.credentials.order("acme", "acme:home")
+    await world.say("/model @acme:late strict")
+    world.wait(minutes=10)
+    reply = await world.say("hi")
+    assert (reply.code, world.served) == ("pinned_unavailable", [])
+    status = await world.say("/model status")
+    assert "none: acme:late is expired 5m ago, and the pin is strict" in status.text
+
+
 async def test_a_broken_reference_is_unavailable_and_lets_no_key_slip_in() -> None:
     broken = profile("acme:work", secret=None, ref=SecretRef("env", "default", "GONE"), ref_error="GONE is not set")
     world = World(profiles=[broken, profile("env:ACME_API_KEY", CredentialKind.ENV, provider="acme")])
@@ -445,3 +457,29 @@ async def test_an_answer_that_is_cut_is_told(stopped: str, told: str) -> None:
     assert reply.text == "served-by:acme:work"
     assert told in world.notices()
     assert bool(world.notices()) is bool(told)
+
+
+async def test_every_failure_on_the_way_is_told() -> None:
+    world = World(profiles=[profile("acme:a"), profile("acme:b"), profile("acme:c")])
+    world.provider.script["acme:a"] = [FailureReason.AUTH]
+    world.provider.script["acme:b"] = [FailureReason.BILLING]
+    await world.say("hi")
+    assert world.served == ["acme:a", "acme:b", "acme:c"]
+    assert "acme:a answered auth" in world.notices()
+    assert "acme:b answered billing" in world.notices()
+
+
+async def test_the_soonest_return_may_be_that_of_a_fallback() -> None:
+    main = replace(rules().agents["main"], fallbacks=(ModelRef("zeta", "opus-1"),))
+    world = World(rules=rules(agents={"main": main}), profiles=[profile("acme:a"), profile("zeta:x")])
+    world.provider.script["acme:a"] = [FailureReason.BILLING]
+    world.provider.script["zeta:x"] = [limited(30)]
+    card = await world.say("hi")
+    assert "The first returns at 12:00 UTC (in 30s)." in card.text
+
+
+async def test_a_profile_that_the_sender_may_not_see_is_hidden_in_the_account_too() -> None:
+    world = World(profiles=[profile("acme:work", pin_allow=("owners",))])
+    await world.say("hi", by=ALLOWED)
+    assert world.report()["profile"] == "hidden"
+    assert [attempt["profile"] for attempt in world.report()["attempts"]] == ["hidden"]
