@@ -291,7 +291,7 @@ async def _opened(
 
     rules = _rules(settings, extra_owner, paths)
     credentials = _credentials(settings, paths, environ, sources)
-    await credentials.prepare()
+    await credentials.prepare(tells=extra_owner is None)  # at a terminal the answers say it
     if await bring_up_to_date(model_makings(settings, paths, environ, rules), credentials):
         rules = _rules(settings, extra_owner, paths)
     return InForce(settings, _with_headers(rules, credentials.headers()), credentials)

@@ -16,8 +16,8 @@ from core.auth.environment import environment_keys
 from core.auth.oauth_guard import UNSUPPORTED, check_oauth
 from core.auth.profiles import AuthProfile, CredentialKind, PinMode, ProfileSet
 from core.auth.provider_names import credential_provider
-from core.auth.refs import SecretSource, UnresolvedRef, prepare_refs, resolve_ref
-from core.auth.secret import Secret, SecretRef, fingerprint
+from core.auth.refs import SecretSource, UnresolvedRef, describe, prepare_refs, resolve_ref
+from core.auth.secret import Secret, SecretRef, fingerprint, unsendable
 from core.sessions.key import DEFAULT_AGENT
 
 if TYPE_CHECKING:
@@ -64,16 +64,22 @@ class CredentialSource:
         self._salt = salt
         self._problems = tuple(problems)
         self._learn = learn
-        self._surroundings = tuple(self._around(declared))
+        around = tuple(self._around(declared))
+        self._surrounding_secrets = tuple(p.secret for p in around if p.secret)
+        self._surroundings = tuple(_sendable(p) for p in around)
+        self._problems += tuple(_unsendable_words(p) for p in around if p.secret and unsendable(p.secret.reveal()))
         self._sets: dict[str, tuple[ProfileSet, ProfileSet, frozenset[SecretRef]]] = {}
         self._resolved: dict[SecretRef, Secret] = {}
         self._refused: dict[SecretRef, str] = {}
+        self._tells = False
         self._told: set[str] = set()
         learn(self.secret_values())
 
-    async def prepare(self) -> None:
+    async def prepare(self, tells: bool = False) -> None:
         """Ask for every reference of all agents, providers and enabled channels, in threads. From then on `load` never waits
         long: a reference that turns up later and whose source takes its time is unavailable until it has answered.
+
+        `tells`: from then on the log says what cannot be used, as soon as it is so.
 
         Raises BotError where an oauth profile holds a reference."""
         import asyncio
@@ -85,6 +91,7 @@ class CredentialSource:
             wanted += self._wanted(self._profiles(self._files.load(agent)).values())
         await asyncio.to_thread(prepare_refs, wanted, self._references.sources)
         self._references.serving = True
+        self._tells = tells
         for ref in channels:
             self._resolve(ref)
         check_oauth(self.load(agent) for agent in agents)
@@ -120,7 +127,7 @@ class CredentialSource:
         joined = replace(stored, profiles=complete, problems=self._problems + stored.problems)
         self._sets[agent] = (stored, joined, missing)
         self._learn(self.secret_values())
-        if self._references.serving:
+        if self._tells:
             self._tell()
         return joined
 
@@ -147,7 +154,7 @@ class CredentialSource:
         """Every confidential text that is known now, for redaction: credentials, platform tokens, passwords."""
         settings = self._settings
         values = [secret.reveal() for secret in self._files.secrets()]
-        values += [profile.secret.reveal() for profile in self._surroundings if profile.secret]
+        values += [secret.reveal() for secret in self._surrounding_secrets]
         values += [
             value
             for name, value in self.environment.items()
@@ -206,6 +213,8 @@ class CredentialSource:
         found = STILL_ASKING if ref in missing else self._resolve(ref)
         if isinstance(found, str):
             return replace(profile, secret=None, ref_error=found)
+        if (reason := unsendable(found.reveal())) is not None:
+            return replace(profile, secret=None, ref_error=f"{describe(ref)} gave a text that {reason}.")
         return replace(profile, secret=found)
 
     def _broken_headers(self, missing: frozenset[SecretRef]) -> dict[str, tuple[SecretRef, str]]:
@@ -230,6 +239,16 @@ class CredentialSource:
         self._refused.pop(value, None)
         self._resolved[value] = secret
         return secret
+
+
+def _sendable(profile: AuthProfile) -> AuthProfile:
+    """A key of the surroundings, without one that no request can carry."""
+    is_bad = profile.secret is not None and unsendable(profile.secret.reveal()) is not None
+    return replace(profile, secret=None) if is_bad else profile
+
+
+def _unsendable_words(profile: AuthProfile) -> str:
+    return f"{profile.source}: the key {unsendable(profile.secret.reveal() if profile.secret else '')}."
 
 
 def _without_header(profile: AuthProfile, ref: SecretRef, reason: str) -> AuthProfile:

@@ -56,7 +56,9 @@ def read_dotenv(path: Path) -> dict[str, str]:
     try:
         found = path.stat()
         if found.st_mode & 0o022 or found.st_uid not in (os.geteuid(), 0):
-            raise StoreError("dotenv", f"{path} can be written by others, so it is not used.", f"Run: chmod 600 {path}")
+            raise StoreError(
+                "dotenv", f"{path} can be written by others, so nothing is started with it.", f"Run: chmod 600 {path}"
+            )
         if not path.is_file() or found.st_size > _LARGEST:
             raise StoreError("dotenv", f"{path} is not a file of NAME=value lines.")
         values = parse_dotenv(path.read_text("utf-8-sig"))

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from bot.credentials import CredentialSource
-from core.auth.profiles import ProfileSet
+from core.auth.profiles import CredentialKind, ProfileSet
 from core.auth.refs import describe
 from core.errors import BotError
 from core.resolution.rules import Rules
@@ -116,13 +116,24 @@ class Installation:
 def _keeps_what_served(now: InForce, fresh: InForce) -> None:
     """Raises BotError if a reference that has given a secret gives none any more: its store may just be out of reach."""
     had = now.credentials.resolved_refs()
-    lost = {ref: why for ref, why in fresh.credentials.refused_refs().items() if ref in had}
+    had_plain = {name for agent in now.rules.agents for name in _served(now, agent)}
+    lost = {describe(ref): why for ref, why in fresh.credentials.refused_refs().items() if ref in had}
+    for agent in fresh.rules.agents:
+        for profile in fresh.credentials.load(agent).profiles.values():
+            if profile.kind is CredentialKind.CONFIG and profile.is_unresolved and profile.id in had_plain:
+                lost[profile.source] = profile.ref_error
     if lost:
-        named = "; ".join(f"{describe(ref)}: {why}" for ref, why in list(lost.items())[:3])
+        named = "; ".join(f"{what}: {why}" for what, why in list(lost.items())[:3])
         more = f" (and {len(lost) - 3} more)" if len(lost) > 3 else ""
         raise BotError(
             "secrets_unresolved", f"A secret that has been there is not available: {named}{more}", "Then reload again."
         )
+
+
+def _served(state: InForce, agent: str) -> set[str]:
+    """The keys of the config that could serve."""
+    held = state.credentials.load(agent).profiles.values()
+    return {profile.id for profile in held if profile.kind is CredentialKind.CONFIG and profile.secret}
 
 
 def _on_one_line(error: BotError) -> str:

@@ -120,7 +120,11 @@ class StoresAndModels:
         if not text:
             return _Found(secrets=secrets)
         if is_ref(text):
-            return _Found(self._profile(provider, document, ref=read_ref(text)), secrets=secrets)
+            try:
+                return _Found(self._profile(provider, document, ref=read_ref(text)), secrets=secrets)
+            except ValueError as error:
+                told = (f"{document.source}: the key of {provider.id} is not used: {error}.",)
+                return _Found(problems=told, secrets=secrets)
         if is_marker(text, provider.id, self._declared):
             return _Found(self._behind(text, provider, document), secrets=secrets)
         problems = [f"{document.source}: the key of {provider.id} is plain text; `remoteclaw secrets audit` shows it."]

@@ -29,7 +29,7 @@ def secret_fields(tree: Mapping[str, Any]) -> Iterator[SecretField]:
     yield from _fields(tree, Settings, ())
 
 
-def takes_reference(path: Sequence[str]) -> bool:
+def takes_reference(path: Sequence[str | int]) -> bool:
     """Whether the config has a secret at this path that may be a reference."""
     from bot.config.settings import Settings
 

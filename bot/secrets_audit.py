@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from bot.config.load import own_variables, settings_from
 from bot.config.problems import InvalidConfig
 from bot.environment import Environment
-from bot.secrets_files import Unreadable, json_object, read_regular, text_of, toml_table
+from bot.secrets_files import Unreadable, json_object, mode_for_others, read_regular, text_of, toml_table
 from bot.secrets_findings import Code, Finding, Place, Scanned, Severity, Use, unresolved
 from bot.secrets_scan import scan_config, scan_dotenv, scan_models, scan_older_keys, scan_older_logins, scan_store
 from core.auth.refs import SecretSource, UnresolvedRef, prepare_refs, resolve_ref
@@ -78,11 +78,12 @@ class _Seen:
             if content is None:
                 return True
             self.files.append(str(path))
+            mode = mode_for_others(path)
             for found in scan(content):
                 if isinstance(found, Use):
                     self.uses.append(found)
                 else:
-                    self.findings.append(found)
+                    self.findings.append(found if mode is None else found.in_open_file(mode))
         except Unreadable as error:
             why = f"The file {error}, so it is not known which secrets and references it holds."
             self.findings.append(unresolved(Place(str(path)), why))

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 LARGEST = 5 * 1024 * 1024
+_OTHERS = stat.S_IRWXG | stat.S_IRWXO
 
 
 class Unreadable(Exception):
@@ -30,6 +31,15 @@ def read_regular(path: Path) -> bytes | None:
     if len(content) > LARGEST:
         raise Unreadable(f"is larger than {LARGEST // (1024 * 1024)} MiB")
     return content
+
+
+def mode_for_others(path: Path) -> int | None:
+    """The mode of a file that is open to other users in any way; None for a closed one."""
+    try:
+        mode = stat.S_IMODE(path.stat().st_mode)
+    except OSError:
+        return None
+    return mode if mode & _OTHERS else None
 
 
 def text_of(content: bytes) -> str:

@@ -1,7 +1,7 @@
 """What an audit says of one place of one file, and what it found there: a secret as it is, or a reference to one."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Any
 
@@ -47,6 +47,13 @@ class Finding:
     severity: Severity
     place: Place
     message: str
+
+    def in_open_file(self, mode: int) -> "Finding":
+        """The same for a file that others can read or write: a secret in it is more urgent than one that is only plain."""
+        if self.code is not Code.PLAINTEXT_FOUND:
+            return self
+        told = f"{self.message.removesuffix('.')}, and the file is open to other users (mode {mode:04o})."
+        return replace(self, message=told)
 
     def view(self) -> dict[str, Any]:
         """As JSON."""

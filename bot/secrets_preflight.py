@@ -6,7 +6,7 @@ changes still gives what it gave, also to the references that the plan replaces.
 goes, is used by nothing that stays, and the line's value is what a reference of the plan gives.
 """
 
-from collections.abc import Iterator, Mapping, Set
+from collections.abc import Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -20,12 +20,12 @@ from bot.secrets_plan import InvalidPlan, Plan
 from bot.secrets_state import State, Workplace, delete_in_config, planned, read_state, set_in_config
 from bot.secrets_stores import encoded, plain_secrets
 from core.auth.refs import SecretSource, describe, resolve_ref
-from core.auth.secret import SecretRef
+from core.auth.secret import SecretRef, unsendable
 
 if TYPE_CHECKING:
     from bot.config.settings import Settings
 
-_UNSENDABLE = "gave characters that no request can carry."
+_DATABASE = ("database", "url")
 _SHORTEST_NOTED = 8
 """Shorter secrets may stand somewhere by chance."""
 
@@ -112,8 +112,9 @@ def _resolve(
     for target in plan.targets:
         if target.ref in reasons:
             raise InvalidPlan(f"{target}: {reasons[target.ref]}")
-        if target.ref in asked and not is_sendable(resolve_ref(target.ref, sources).reveal()):
-            raise InvalidPlan(f"{target}: {describe(target.ref)} {_UNSENDABLE}")
+        problem = _misfit(target.ref, target.path, sources) if target.ref in asked else None
+        if problem is not None:
+            raise InvalidPlan(f"{target}: {problem}")
     broken = reasons.keys() - brought
     worked = broken - reasons_of(broken, place.tools.open_sources(before.settings, place.environ), place.learn).keys()
     if worked:
@@ -123,13 +124,21 @@ def _resolve(
     return asked, commands
 
 
-def problem_of(ref: SecretRef, settings: "Settings", place: Workplace) -> str | None:
-    """Why a reference gives no usable secret, under these settings; None: it gives one. Blocks."""
+def problem_of(ref: SecretRef, path: Sequence[str], settings: "Settings", place: Workplace) -> str | None:
+    """Why a reference gives no usable secret for the place at `path`, under these settings; None: it gives one. Blocks."""
     sources = place.tools.open_sources(settings, place.environ)
     reasons = reasons_of([ref], sources, place.learn)
     if ref in reasons:
         return reasons[ref]
-    return None if is_sendable(resolve_ref(ref, sources).reveal()) else f"{describe(ref)} {_UNSENDABLE}"
+    return _misfit(ref, path, sources)
+
+
+def _misfit(ref: SecretRef, path: Sequence[str], sources: Mapping[str, SecretSource]) -> str | None:
+    """A header may have several words; the database's URL is part of no request."""
+    text = resolve_ref(ref, sources).reveal()
+    is_header = tuple(path[:2]) == ("models", "providers") and tuple(path[3:4]) == ("headers",)
+    reason = None if tuple(path) == _DATABASE else unsendable(text.replace(" ", "") if is_header else text)
+    return None if reason is None else f"{describe(ref)} gave a text that {reason}."
 
 
 def scrubbable(plan: Plan, place: Workplace) -> tuple[str, ...]:
@@ -142,11 +151,6 @@ def scrubbable(plan: Plan, place: Workplace) -> tuple[str, ...]:
     given = {resolve_ref(ref, sources).reveal() for ref in refs if ref not in reasons}
     values = parse_dotenv(text_of(read_regular(place.paths.dotenv) or b""))
     return tuple(name for name, value in values.items() if value.strip() in given and name not in needed)
-
-
-def is_sendable(secret: str) -> bool:
-    """Whether a request can carry it."""
-    return not any(c < " " or c == "\x7f" or c > "\xff" for c in secret)
 
 
 def _config_first(plan: Plan, before: State, place: Workplace) -> Iterator[Swap]:

@@ -10,6 +10,7 @@ from typing import Any
 from bot.confidential import is_confidential_header, is_confidential_variable
 from bot.config.problems import Location
 from bot.config.substitution import variables
+from bot.database_url import password
 from bot.dotenv import parse_dotenv
 from bot.secret_places import SecretField, secret_fields
 from bot.secrets_findings import Code, Finding, Place, Scanned, Severity, Use, plaintext, unresolved
@@ -17,14 +18,13 @@ from core.auth.markers import is_header_marker, is_marker
 from core.auth.oauth_guard import UNSUPPORTED
 from core.auth.provider_names import provider_id
 from core.auth.refs import DEFAULT_PROVIDER, is_ref, read_ref
-from core.auth.secret import SecretRef
+from core.auth.secret import Secret, SecretRef
 
 _OAUTH_FIELDS = ("access", "refresh", "key", "keyRef", "token", "tokenRef")
 _STATIC_FIELDS = (("keyRef", ("key", "apiKey")), ("tokenRef", ("token",)))
 _SCHEME = re.compile(r"(?:bearer|basic|bot|token)\b", re.IGNORECASE)
 _SHORTEST_REST = 8
 """Characters beside a variable that could be a secret of their own; fewer are a separator."""
-_PASSWORD = re.compile(r"\w+://[^/?#\s]*?:([^/?#\s]+)@")
 _SHADOWED = "A secret stands beside the reference, which wins; it can be removed."
 _LEGACY_KEY = (
     "An older layout keeps a secret here; a change of this agent's credentials takes over what it can use of it."
@@ -53,8 +53,8 @@ def _is_plain(field: SecretField, text: str) -> bool:
     names = variables(text)
     name = str(field.path[-1])
     if field.path == ("database", "url"):
-        password = _PASSWORD.match(text)
-        return password is not None and not variables(password[1])
+        found = password(Secret(text))
+        return found is not None and not variables(found.reveal())
     if "headers" in field.path and not is_confidential_header(name):
         return False
     if field.path[-2:-1] in (("env",), ("vars",)) and not is_confidential_variable(name, text):

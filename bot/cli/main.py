@@ -8,7 +8,7 @@ import argparse
 import atexit
 import gc
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from importlib import import_module
 from typing import Protocol, cast
 
@@ -25,6 +25,8 @@ NOUNS = {
     "demo": ("bot.cli.demo", "try it: no key, no account, no network"),
 }
 _LASTING = ("chat", "gateway", "demo")
+_SILENT = ("gateway",)
+"""Commands that print no result: they run without a standard output."""
 
 
 class _Noun(Protocol):
@@ -50,9 +52,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         _parser(None).print_help(sys.stderr)
         return exit_codes.USAGE
     try:
-        code = _guarded(arguments)
-        if sys.stdout is not None:
-            sys.stdout.flush()
+        code = _guarded(lambda: _run(arguments))
+        code = _guarded(_deliver) or code
     except BrokenPipeError:
         # Whoever read the output has seen enough.
         from bot.cli.output import forget_stdout
@@ -64,19 +65,32 @@ def main(argv: Sequence[str] | None = None) -> int:
     return code
 
 
-def _guarded(arguments: list[str]) -> int:
+def _guarded(step: Callable[[], int]) -> int:
     from core.errors import BotError
 
     try:
-        return _run(arguments)
+        return step()
     except BotError as error:
         return _failed(str(error))
     except SystemExit as ended:  # argparse: after --help, or for wrong usage
         return ended.code if isinstance(ended.code, int) else exit_codes.OK
     except BrokenPipeError:
         raise
+    except OSError as error:
+        from bot.cli.output import is_lost_output
+
+        return (
+            _failed(f"The output cannot be written: {error.strerror}.") if is_lost_output(error) else _unexpected(error)
+        )
     except Exception as error:
         return _unexpected(error)
+
+
+def _deliver() -> int:
+    """What is still on its way to standard output."""
+    if sys.stdout is not None:
+        sys.stdout.flush()
+    return exit_codes.OK
 
 
 def _run(arguments: list[str]) -> int:
@@ -85,8 +99,10 @@ def _run(arguments: list[str]) -> int:
         # Only --help, --version and mistakes are left, and argparse ends the program for each.
         _parser(None).parse_args(arguments)
         return exit_codes.USAGE
-    from bot.cli.output import prepare_streams
+    from bot.cli.output import check_stdout, prepare_streams
 
+    if noun not in _SILENT:
+        check_stdout()
     prepare_streams()
     module = cast(_Noun, import_module(NOUNS[noun][0]))
     args = _parser(noun, module).parse_args(arguments)
@@ -130,7 +146,10 @@ class _Version(argparse.Action):
     def __call__(self, parser: argparse.ArgumentParser, *_: object) -> None:
         from importlib.metadata import version
 
-        sys.stdout.write(f"remoteclaw {version('remoteclaw')}\n")
+        from bot.cli.output import check_stdout, say
+
+        check_stdout()
+        say(f"remoteclaw {version('remoteclaw')}")
         parser.exit()
 
 

@@ -33,6 +33,12 @@ _TAKES_SECRET = {
     "paste-token": "bot.cli.models_auth_paste",
 }
 
+_LOOKS_AT_STORES = {
+    "list": "bot.cli.models_auth_stored",
+    "logout": "bot.cli.models_auth_logout",
+    "order": "bot.cli.models_auth_order",
+}
+
 
 @dataclass(frozen=True, slots=True)
 class Desk:
@@ -51,6 +57,13 @@ class Desk:
     def stored(self, agent: str | None = None) -> dict[str, "AuthProfile"]:
         """Those of them that lie in a store; the others come from the environment or the config."""
         return {name: p for name, p in self.credentials(agent).profiles.items() if p.kind in _STORED}
+
+    def of_provider(self, provider: str, agent: str | None = None) -> list[str]:
+        """The ids of those that are this provider's."""
+        from core.auth.provider_names import credential_provider
+
+        wanted = credential_provider(provider)
+        return [name for name, p in self.stored(agent).items() if credential_provider(p.provider) == wanted]
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -137,12 +150,9 @@ def run(args: argparse.Namespace) -> int:
         from bot.cli import models_auth_clear
 
         return models_auth_clear.run(args)
-    from bot.cli import models_auth_order, models_auth_stored
-
-    desk = open_desk(args.agent)
-    if args.auth_what == "order":
-        return models_auth_order.run(args, desk)
-    return models_auth_stored.show(args, desk) if args.auth_what == "list" else models_auth_stored.logout(args, desk)
+    kind: Any = import_module(_LOOKS_AT_STORES[args.auth_what])
+    done: int = kind.run(args, open_desk(args.agent))
+    return done
 
 
 def _refuse_secret(command: str) -> int:
@@ -186,6 +196,7 @@ def provider_named(text: str) -> str:
     from core.auth.provider_names import provider_id
 
     provider = provider_id(text)
+    _refuse_secret_as_name(text, "--provider")
     if not _PROVIDER.fullmatch(provider):
         raise UserError("usage", "--provider must be a provider id: letters, digits and . _ -")
     return provider
@@ -194,9 +205,22 @@ def provider_named(text: str) -> str:
 def profile_named(text: str) -> str:
     """A profile id as it may be stored. Raises UserError, without repeating it."""
     name = text.strip()
+    _refuse_secret_as_name(name, "--profile-id")
     if not name or len(name) > _LONGEST_ID or not name.isprintable() or any(c.isspace() for c in name):
         raise UserError("usage", "--profile-id must be one word of at most 256 characters, such as acme:work.")
     return name
+
+
+def _refuse_secret_as_name(text: str, flag: str) -> None:
+    """Names are printed, logged and written into the config."""
+    from bot.log import redact
+
+    if redact(text) != text or redact(text.lower()) != text.lower():
+        raise UserError(
+            "usage",
+            f"{flag} looks like a secret, so it is not taken.",
+            "If it is one, revoke it: others see command lines, and shells keep them.",
+        )
 
 
 def missing_profile(name: str, desk: Desk) -> BotError:

@@ -9,12 +9,13 @@ from typing import TYPE_CHECKING, Any
 
 from bot.cli import exit_codes
 from bot.cli.models_auth import Desk, foreign_profile, profile_named, provider_named
-from bot.cli.output import complain, say, say_json
+from bot.cli.output import complain, on_one_line, say, say_json
 from core.auth.provider_names import credential_provider
 from core.errors import BotError, UserError
 
 if TYPE_CHECKING:
-    from bot.config.edit import TreeChange
+    from bot.config.edit import Plan, TreeChange
+    from bot.config.settings import Settings
 
 _LONGEST = 16 * 1024
 _SETUP_TOKEN = "sk-ant-oat01-"
@@ -47,8 +48,9 @@ def keep(desk: Desk, name: str, provider: str, kind: str, secret: str, span: tim
     if span is not None:
         entry["expires"] = int((desk.stores.clock.now() + span).timestamp() * 1000)
     desk.stores.writer(desk.agent).put(name, entry)
-    is_updated = _into_config(desk, name, provider, kind)
+    is_updated, settings = _into_config(desk, name, provider, kind)
     _tell(as_json, desk, name, entry, is_updated)
+    _tell_left_out(desk, name, provider, settings)
     return exit_codes.OK
 
 
@@ -98,7 +100,7 @@ def learnt(text: str) -> None:
 
 def checked(text: str, provider: str, is_token: bool) -> str:
     """The secret as it is stored. Raises BotError for what cannot be one, or one of the other kind; never shows it."""
-    from core.auth.secret import clean_secret
+    from core.auth.secret import clean_secret, unsendable
 
     what = "token" if is_token else "API key"
     if len(text) > _LONGEST:
@@ -108,10 +110,8 @@ def checked(text: str, provider: str, is_token: bool) -> str:
     secret = clean_secret(text)
     if provider == "anthropic":
         secret = "".join(secret.split())
-    if any(c < " " or c == "\x7f" for c in secret) or not any(c <= "\xff" for c in secret):
-        raise BotError(
-            "secret", "It holds characters that no request can carry; nothing was stored.", "Paste it again."
-        )
+    if (reason := unsendable(secret)) is not None:
+        raise BotError("secret", f"The {what} {reason}; nothing was stored.", "Paste it again.")
     if not is_token:
         if secret.startswith(_SETUP_TOKEN):
             raise BotError(
@@ -131,38 +131,53 @@ def checked(text: str, provider: str, is_token: bool) -> str:
     return secret
 
 
-def _into_config(desk: Desk, name: str, provider: str, mode: str) -> bool:
-    """Name the profile in the config. Naming the first one of a provider would take all others out of service, so where there
-    are others in the stores and the config names none, it stays as it is."""
-    from bot.config.edit import add_profile
+def _into_config(desk: Desk, name: str, provider: str, mode: str) -> "tuple[bool, Settings]":
+    """Name the profile in the config; whether that differs now, and what it says. Naming the first one of a provider would take
+    all others out of service, so where there are others in the stores and the config names none, it stays as it is.
 
-    wanted = credential_provider(provider)
-    is_named = any(credential_provider(p.provider) == wanted for p in desk.settings.auth.profiles.values())
-    stored = {
-        i for agent in desk.agents for i, p in desk.stored(agent).items() if credential_provider(p.provider) == wanted
-    }
-    if not is_named and stored - {name}:
-        return False
-    return change_config(desk, add_profile(name, provider, mode), "The credential is stored")
+    That is decided while nobody else can change the config, by what the stores hold then. Everybody stores first, so of several
+    credentials that come at once either all are named or none.
+    """
+    from bot.config.edit import add_profile, no_change
+    from core.auth.order import explicit_order
+
+    def others() -> set[str]:
+        return {known for agent in desk.agents for known in desk.of_provider(provider, agent)} - {name}
+
+    def plan(settings: "Settings") -> "TreeChange":
+        profiles = settings.auth.profiles.values()
+        is_named = any(credential_provider(p.provider) == credential_provider(provider) for p in profiles)
+        has_order = explicit_order(provider, settings.auth.order) is not None
+        return add_profile(name, provider, mode) if is_named or has_order or not others() else no_change
+
+    others()  # references are asked for at the first look, which may take longer than a lock should be held
+    return change_config(desk, plan, "The credential is stored")
 
 
-def change_config(desk: Desk, change: "TreeChange", done: str) -> bool:
-    """Change the config; whether anything differs. `done` is what has been done already, for the error."""
-    from bot.config.edit import edited
+def change_config(desk: Desk, plan: "Plan", done: str) -> "tuple[bool, Settings]":
+    """Change the config as `plan` decides by what it says once it is locked; whether anything differs, and what it says then.
+    `done` is what has been done already, for the error."""
+    from bot.config.edit import edited_as_planned, settings_of
 
-    path = desk.paths.config
-    environ = desk.stores.source.environment
+    path, environ = desk.paths.config, desk.stores.source.environment
+    said: list[Settings] = []
+
+    def edit(content: bytes) -> bytes:
+        result = edited_as_planned(content, plan, lambda _: (), environ, str(path))
+        said.append(settings_of(result, environ, str(path)))
+        return result
+
     try:
-        return desk.stores.edit_file(path, lambda content: edited(content, change, environ, str(path)))
+        is_updated = desk.stores.edit_file(path, edit)
     except BotError as error:
         raise BotError(
             error.code, f"{done}, but the configuration was not updated: {error.message}", error.hint
         ) from None
+    return is_updated, said[-1]
 
 
 def _tell(as_json: bool, desk: Desk, name: str, entry: dict[str, Any], is_updated: bool) -> None:
     from core.auth.eligibility import expiry_moment
-    from core.auth.order import explicit_order
     from core.durations import iso
 
     provider, kind = entry["provider"], entry["type"]
@@ -178,11 +193,29 @@ def _tell(as_json: bool, desk: Desk, name: str, entry: dict[str, Any], is_update
         if is_updated:
             say(f"Updated {desk.paths.config}")
         say(f"Auth profile: {name} ({provider}/{kind})" + (f", expires {expires}" if expires else ""))
-    order = explicit_order(provider, desk.credentials().order, desk.settings.auth.order if not is_updated else {})
-    if order is not None and name not in order:
-        complain(
-            f"Note: the order of {provider} does not name {name}, so it is not tried. "
-            f"See `remoteclaw models auth order get --provider {provider}`."
-        )
     if provider not in desk.stores.providers:
         complain(f"Note: no provider {provider} is known. Configure it as [models.providers.{provider}].")
+
+
+def _tell_left_out(desk: Desk, name: str, provider: str, settings: "Settings") -> None:
+    """Name what is stored for this agent and not tried: left out on purpose, or by a command that was cut off in the middle."""
+    from bot.cli.models_auth_line import line_of
+    from core.auth.order import explicit_order
+
+    credentials = desk.credentials()
+    base = line_of(provider, credentials, settings, desk.stores.clock.now()).base
+    left_out = sorted((known for known in desk.of_provider(provider) if known not in base), key=lambda i: i != name)
+    if not left_out:
+        return
+    names = ", ".join(map(on_one_line, left_out))
+    so = "so it is not tried" if len(left_out) == 1 else "so they are not tried"
+    if explicit_order(provider, credentials.order) is not None:
+        see = f"See `remoteclaw models auth order get --provider {provider}`."
+        complain(f"Note: the order of {provider} does not name {names}, {so}. {see}")
+    elif explicit_order(provider, settings.auth.order) is not None:
+        complain(f"Note: the order of {provider} does not name {names}, {so}. See auth.order in {desk.paths.config}.")
+    else:
+        complain(
+            f"Note: {desk.paths.config} names other profiles of {provider} and not {names}, {so}. "
+            "Store it again, or name it there in auth.profiles."
+        )

@@ -1,22 +1,21 @@
-"""`models auth list` and `logout`: what is stored, and taking it out."""
+"""`models auth list`: what is stored, and how it stands."""
 
 import argparse
-import sys
 from datetime import datetime
 from typing import Any
 
 from bot.cli import exit_codes
-from bot.cli.models_auth import Desk, missing_profile, provider_named
+from bot.cli.models_auth import Desk, provider_named
 from bot.cli.output import complain, on_one_line, say, say_json
 from core.auth.eligibility import Eligibility, expiry_moment, judge
 from core.auth.health import Lane, ProfileHealth, Window
 from core.auth.profiles import AuthProfile
 from core.auth.provider_names import credential_provider
 from core.durations import iso
-from core.errors import BotError, UserError
+from core.errors import UserError
 
 
-def show(args: argparse.Namespace, desk: Desk) -> int:
+def run(args: argparse.Namespace, desk: Desk) -> int:
     """Every credential of the stores that this agent may use."""
     try:
         provider = provider_named(args.provider) if args.provider is not None else None
@@ -122,45 +121,3 @@ def _facts(row: dict[str, Any]) -> list[str]:
 
 
 _TIMES = (("expires", "expires_at"), ("cooldown until", "cooldown_until"), ("disabled until", "disabled_until"))
-
-
-def logout(args: argparse.Namespace, desk: Desk) -> int:
-    """Remove a credential from the agent's own store and, once no agent has it, its name from the config. The provider is not
-    told: a key that has leaked must be revoked there."""
-    from bot.cli.models_auth_paste import change_config
-    from bot.config.edit import remove_profile
-
-    name = args.profile.strip()
-    writer = desk.stores.writer(desk.agent)
-    if writer.own_provider(name) is None:
-        if name in desk.stored():
-            raise BotError("profile_missing", f'Auth profile "{name}" is kept by main.', "Add --agent main.")
-        raise missing_profile(name, desk)
-    if not args.yes and not _agrees(name):
-        return exit_codes.USAGE
-    writer.remove(name)
-    is_updated = False
-    if desk.paths.config.exists() and not any(name in desk.stored(agent) for agent in desk.agents):
-        is_updated = change_config(desk, remove_profile(name), "The credential is removed")
-    if args.json:
-        say_json({
-            "agent": desk.agent, "agent_dir": str(writer.folder), "auth_store_path": str(writer.path), "removed": name,
-            "config_path": str(desk.paths.config), "config_updated": is_updated,
-        })  # fmt: skip
-        return exit_codes.OK
-    if is_updated:
-        say(f"Updated {desk.paths.config}")
-    say(f"Removed auth profile: {name}")
-    return exit_codes.OK
-
-
-def _agrees(name: str) -> bool:
-    if sys.stdin is None or not sys.stdin.isatty():
-        complain(f"Removing {name} needs a yes. Add --yes.")
-        return False
-    sys.stderr.write(f"Remove {name} from the store? [y/N] ")
-    sys.stderr.flush()
-    if sys.stdin.readline().strip().lower() in ("y", "yes"):
-        return True
-    complain("Nothing was removed.")
-    return False

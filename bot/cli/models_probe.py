@@ -106,7 +106,7 @@ def run_probe(args: argparse.Namespace, snapshot: "Snapshot", inspection: "Inspe
         told = _progress(args, len(plan.targets))
         results = _ask(plan.targets, limits, inspection.providers(snapshot.rules), inspection.clock, told)
     duration = timedelta(seconds=monotonic() - begun)
-    return ProbeReport(wish, limits, started, inspection.clock.now(), duration, plan.planned, results)
+    return ProbeReport(wish, limits, started, inspection.clock.now(), duration, plan.planned, results, plan.blind)
 
 
 def _ask(
@@ -164,6 +164,7 @@ def probe_view(report: "ProbeReport") -> dict[str, Any]:
         "finished_at": iso(report.finished_at),
         "duration_ms": _ms(report.duration),
         "total_targets": len(report.results),
+        "unreadable_providers": list(report.blind),
         "options": {
             "provider": report.wish.provider,
             "profile_ids": list(report.wish.profiles),
@@ -179,13 +180,14 @@ def probe_view(report: "ProbeReport") -> dict[str, Any]:
 
 def probe_lines(report: "ProbeReport") -> list[str]:
     """The block `Auth probes` for people: a row for each credential, by provider and profile, what went wrong below it."""
-    from bot.cli.models_probe_rows import span, table
+    from bot.cli.models_probe_rows import span, table, unknown_line
 
     rows = probe_view(report)["results"]
     rows.sort(key=lambda row: (row["provider"], row["profile_id"]))
     count = len(report.results)
     last = f"Probed {count} target{'' if count == 1 else 's'} in {span(_ms(report.duration))}"
-    return ["", "Auth probes", *(table(rows) if rows else ["- none"]), last if count else "No probe targets."]
+    shown = table(rows) if rows else [] if report.blind else ["- none"]
+    return ["", "Auth probes", *map(unknown_line, report.blind), *shown, last if count else "No probe targets."]
 
 
 def _ms(duration: timedelta) -> int:

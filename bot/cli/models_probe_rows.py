@@ -20,12 +20,14 @@ UNUSABLE = "Auth profile credentials are missing or expired."
 """The first line of every reason but the two below. Scripts compare it."""
 EXCLUDED = "Excluded by auth.order for this provider."
 NO_MODEL = "No model available for probe"
+_COMMAND = "Run: "
+"""Begins a command that is meant to be copied: nothing follows it, not even a full stop."""
 _HEAD = ("Model", "Profile (mode)", "Status")
 
 
 @dataclass(frozen=True, slots=True)
 class ProbeReport:
-    """What a run came to. `duration` is of the run, by a clock that nobody sets."""
+    """What a run came to. `duration` is of the run, by a clock that nobody sets; `blind` as in ProbePlan."""
 
     wish: "ProbeWish"
     limits: "ProbeLimits"
@@ -34,6 +36,15 @@ class ProbeReport:
     duration: timedelta
     planned: tuple["Planned", ...]
     results: tuple["ProbeResult", ...]
+    blind: tuple[str, ...]
+
+
+def unknown_line(provider: str) -> str:
+    """For a provider whose credentials are not all known."""
+    return (
+        f"- {on_one_line(provider)}: not all of its credentials are known, because the store, or an entry of it, cannot be "
+        "read; see the notes."
+    )
 
 
 def planned_row(planned: Planned) -> dict[str, Any]:
@@ -90,7 +101,8 @@ def _reason(planned: Planned) -> str:
             first, why = EXCLUDED, "auth.profiles of the config names other profiles, and only those are used"
         case _:
             first, why = UNUSABLE, _why(planned)
-    return f"{first}\n↳ Auth reason [{planned.code}]: {why}."
+    end = "" if why.endswith(".") or _COMMAND in why else "."
+    return f"{first}\n↳ Auth reason [{planned.code}]: {why}{end}"
 
 
 def _why(planned: Planned) -> str:
@@ -104,7 +116,7 @@ def _why(planned: Planned) -> str:
             return "expires must be a positive Unix time in milliseconds"
         case Eligibility.UNRESOLVED_REF if profile.ref is not None:
             ref = f"{profile.ref.source}:{profile.ref.provider}:{on_one_line(profile.ref.id)}"
-            told = f". {profile.ref_error.rstrip('.')}" if profile.ref_error else ""
+            told = f". {profile.ref_error}" if profile.ref_error else ""
             return f'SecretRef "{ref}" could not be resolved{told}'
         case Eligibility.PROVIDER_MISMATCH:
             return f"it is for {profile.config_provider or profile.provider}, not for {planned.provider}"

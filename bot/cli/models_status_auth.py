@@ -5,13 +5,14 @@ by its reference (`ref(source:provider:id)`).
 """
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 from core.auth.eligibility import Eligibility
 from core.auth.health import Lane, Window
 from core.auth.profiles import AuthProfile, CredentialKind
 from core.auth.provider_names import credential_provider, provider_id
+from core.durations import format_duration
 from core.resolution.credential_health import STORED_KINDS
 from core.resolution.origin import ProbeSource, source_of
 from core.resolution.resolver import Resolution
@@ -73,7 +74,9 @@ def _standing_by(agent: Snapshot, provider: str) -> dict[str, str]:
     first = next((p for p in in_order if p.usable), None) or next(iter(in_order), None)
     if first is not None and first.profile is not None:
         return _served_by(first.profile)
-    reasons = dict.fromkeys(p.eligibility.value for p in placed if p.eligibility is not Eligibility.OK)
+    if agent.is_blind(provider):
+        return {"kind": "missing", "detail": "store_unreadable"}
+    reasons = dict.fromkeys(p.reason.value for p in placed if p.reason is not Eligibility.OK)
     return {"kind": "missing", "detail": ", ".join(reasons) or "missing"}
 
 
@@ -85,7 +88,7 @@ def credential_label(profile: AuthProfile, windows: Sequence[Window], now: datet
     if windows:
         window = longest(windows)
         name = window.lane.value if window.lane is Lane.COOLDOWN else f"{window.lane}:{window.reason}"
-        parts.append(f"[{name} {short_time(window.until - now)}]" if window.until is not None else f"[{name}]")
+        parts.append(f"[{name} {format_duration(window.until - now)}]" if window.until is not None else f"[{name}]")
     return " ".join(parts)
 
 
@@ -122,16 +125,3 @@ def stand_in(profile: AuthProfile) -> str:
     if not profile.secret:
         return "missing"
     return f"fp:{profile.fingerprint}" if profile.fingerprint else "present"
-
-
-def short_time(span: timedelta | None) -> str:
-    """`0m`, `5m`, `3h`, `12d`: rounded, at least a minute while there is any time left; `unknown` without a span."""
-    if span is None:
-        return "unknown"
-    if span <= timedelta():
-        return "0m"
-    minutes = max(1, round(span.total_seconds() / 60))
-    if minutes < 60:
-        return f"{minutes}m"
-    hours = round(minutes / 60)
-    return f"{hours}h" if hours < 48 else f"{round(hours / 24)}d"

@@ -5,9 +5,9 @@ from datetime import timedelta
 from typing import Any
 
 from bot.cli.models_status import Status, shown_providers
-from bot.cli.models_status_auth import short_time
 from bot.cli.output import on_one_line
 from core.auth.environment import base_name
+from core.durations import format_duration
 from core.resolution.credential_health import CredentialStatus
 from core.resolution.resolver import resolve
 from core.resolution.summary import status_lines, summary
@@ -18,7 +18,7 @@ _LABEL = 14
 
 def lines(status: Status, data: Mapping[str, Any]) -> list[str]:
     """`data` is the JSON view of this status."""
-    parts = [_models(data), _overview(data["auth"]), _missing(data["missing_providers_in_use"]), _ends(data["auth"])]
+    parts = [_models(data), _overview(data["auth"]), _missing(status), _ends(data["auth"])]
     if status.asked is not None:
         asked = status.asked
         parts.append([_line("Session", str(asked.session.key)), *summary(asked, resolve(asked))])
@@ -84,13 +84,21 @@ def _row(row: Mapping[str, Any]) -> str:
     return " | ".join(parts)
 
 
-def _missing(providers: Iterable[str]) -> list[str]:
-    found = [
+def _missing(status: Status) -> list[str]:
+    found = [_advice(provider, status.agent.is_blind(provider)) for provider in status.missing]
+    return ["Missing auth", *found] if found else []
+
+
+def _advice(provider: str, is_blind: bool) -> str:
+    if is_blind:
+        return (
+            f"- {provider} is in use, and its credentials are not known: the store, or an entry of it, cannot be read. No "
+            f"other key takes their place. See the notes below."
+        )
+    return (
         f"- {provider} is in use and has no credential that may be used. Run `remoteclaw models auth paste-api-key "
         f"--provider {provider}` or `remoteclaw models auth add`, or set {base_name(provider)}_API_KEY."
-        for provider in providers
-    ]
-    return ["Missing auth", *found] if found else []
+    )
 
 
 def _ends(auth: Mapping[str, Any]) -> list[str]:
@@ -106,9 +114,9 @@ def _end(row: Mapping[str, Any]) -> str:
     words = "unknown" if status is CredentialStatus.MISSING else row["reads"]
     span = timedelta(milliseconds=left) if left is not None else None
     if status is CredentialStatus.EXPIRED and span is not None:
-        words += f" {short_time(-span)} ago"
+        words += f" {format_duration(-span)} ago"
     elif status is not CredentialStatus.STATIC and words != "expired, refreshable":
-        words += f" expires in {short_time(span)}" if span is not None else " expires unknown"
+        words += f" expires in {format_duration(span)}" if span is not None else " expires unknown"
     reason = row["reason_code"]
     told = f" [{reason}]" if reason is not None and reason != status.value else ""
     return f"  - {on_one_line(row['label'])} {words}{told}"

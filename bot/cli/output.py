@@ -1,10 +1,12 @@
 """Writing for people and scripts: standard output for results, standard error for everything else."""
 
+import errno
 import io
 import os
 import re
 import sys
 
+_NOT_WRITABLE = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EBADF)
 _BEYOND_ASCII = re.compile(r"[^\n\t\x20-\x7e]")
 
 
@@ -45,6 +47,25 @@ def prepare_streams() -> None:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
+
+
+def check_stdout() -> None:
+    """Refuse to begin where the result could not be shown: a change that nobody is told of is worse than none. Raises BotError."""
+    if sys.stdout is None:
+        from core.errors import BotError
+
+        raise BotError(
+            "no_output", "Standard output is closed.", "Nothing was done. Lead it to /dev/null if nobody reads it."
+        )
+
+
+def is_lost_output(error: OSError) -> bool:
+    """Whether a failure is one of writing to what is open already, as standard output is: a file of ours is opened by its name,
+    and named. Then nothing more is written there, so that the end of the process does not fail once more."""
+    is_lost = error.filename is None and error.errno in _NOT_WRITABLE
+    if is_lost and sys.stdout is not None:
+        forget_stdout()
+    return is_lost
 
 
 def forget_stdout() -> None:

@@ -7,6 +7,7 @@ import argparse
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -123,7 +124,9 @@ def _ask_targets(draft: _Draft, state: "State", agent: str, place: "Workplace") 
         return
     words = [(str(n), str(candidate)) for n, candidate in enumerate(offered)]
     for chosen in prompts.choose_many("Which credentials shall be kept by a provider?", words):
-        target = ask_target(offered[int(chosen)], draft.providers, lambda ref: _problem(ref, draft, state, place))
+        wanted = offered[int(chosen)]
+        check = partial(_problem, path=wanted.path, draft=draft, state=state, place=place)
+        target = ask_target(wanted, draft.providers, check)
         if target is not None:
             draft.targets.append(target)
     names = scrubbable(draft.plan(), _now(place)) if draft.targets else ()
@@ -131,7 +134,7 @@ def _ask_targets(draft: _Draft, state: "State", agent: str, place: "Workplace") 
         draft.scrub_env = names
 
 
-def _problem(ref: "SecretRef", draft: _Draft, state: "State", place: "Workplace") -> str | None:
+def _problem(ref: "SecretRef", path: tuple[str, ...], draft: _Draft, state: "State", place: "Workplace") -> str | None:
     """Why a reference gives nothing usable now, with the providers as they are to be."""
     from bot.secrets_preflight import problem_of
 
@@ -140,7 +143,7 @@ def _problem(ref: "SecretRef", draft: _Draft, state: "State", place: "Workplace"
         return None
     providers = {**state.tree.get("secrets", {}), "providers": draft.providers}
     here = _now(place)
-    return problem_of(ref, here.settings({**state.tree, "secrets": providers}), here)
+    return problem_of(ref, path, here.settings({**state.tree, "secrets": providers}), here)
 
 
 def _now(place: "Workplace") -> "Workplace":

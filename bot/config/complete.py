@@ -6,13 +6,15 @@ from all of it.
 
 import logging
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from bot.config.load import own_variables, read_toml, settings_from
+from bot.config.problems import dotted
+from bot.config.substitution import variables
 from bot.environment import Environment
 from core.auth.environment import base_name
 from core.auth.provider_names import provider_id
@@ -56,6 +58,8 @@ def complete(
         names = tuple(dict.fromkeys([*EXPECTED_IN_SHELL, *declared, *_configured(tree)]))
         found = _from_shell(environment, lambda process: ask_shell(process, timeout), names, before)
         environment = replace(environment, asks_shell=True).with_layer(Origin.LOGIN_SHELL, found)
+    for note in _left_out(tree, {**environment.for_config, **own_variables(tree, environment)}):
+        log.warning("%s", note)
     settings = settings_from(tree, environment, str(path))
     return settings, settings.environment(environment)
 
@@ -67,6 +71,19 @@ def _tree(path: Path, required: bool) -> dict[str, Any]:
         if required or error.code != "no_config":
             raise
         return {}
+
+
+def _left_out(tree: Mapping[str, Any], known: Mapping[str, str]) -> Iterator[str]:
+    """A sentence for each variable of the `env` table that nothing sets, because it needs another one that nothing sets."""
+    table = tree.get("env")
+    further = table.get("vars") if isinstance(table, dict) else None
+    for place, part in ((("env",), table), (("env", "vars"), further)):
+        for name, text in part.items() if isinstance(part, dict) else ():
+            if isinstance(text, str) and not known.get(name, "").strip():
+                missing = sorted(asked for asked in variables(text) if not known.get(asked, "").strip())
+                if missing:
+                    needs = " and ".join(missing)
+                    yield f"{dotted((*place, name))} is not used: the environment variable {needs} is missing or empty."
 
 
 def _patience(tree: Mapping[str, Any], environment: Environment) -> timedelta | None:

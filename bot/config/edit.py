@@ -24,6 +24,17 @@ _WRITTEN_HERE = frozenset({"provider", "mode", "email"})
 """What an entry of `auth.profiles` may hold and still go with its credential. Labels and permissions are the operator's."""
 
 
+def no_change(tree: Tree) -> None:
+    """The config stays as it is."""
+
+
+def settings_of(content: bytes, environ: Mapping[str, str], name: str, change: TreeChange = no_change) -> "Settings":
+    """What this content of the config means, with a change of it if one is given. Raises ConfigError."""
+    tree = _plain(content, name)
+    change(tree)
+    return settings_from(tree, environ, name)
+
+
 def edited(content: bytes, change: TreeChange, environ: Mapping[str, str], name: str) -> bytes:
     """The config with the change. `name` is the file, for errors. Raises ConfigError; then nothing of it may be used."""
     import tomlkit
@@ -58,11 +69,11 @@ def edited_as_planned(
     `mistakes` are those that the settings by themselves do not show. What is wrong already may stay, so that one thing can be
     mended at a time; a change that adds one is refused. Raises ConfigError, and what `plan` raises.
     """
-    before = settings_from(_plain(content, name), environ, name)
+    before = settings_of(content, environ, name)
     result = edited(content, plan(before), environ, name)
     if result != content:
         known = set(mistakes(before))
-        after = settings_from(_plain(result, name), environ, name)
+        after = settings_of(result, environ, name)
         if added := [problem for problem in mistakes(after) if problem not in known]:
             raise InvalidConfig(added, "Nothing was changed.")
     return result

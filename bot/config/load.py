@@ -60,7 +60,8 @@ def settings_from(tree: Mapping[str, Any], environ: Mapping[str, str], name: str
     outside = _set(Environment.of(environ).for_config)
     substitution = Substitution(
         {**own_variables(tree, outside), **outside},
-        lambda place: _is_off(tree, place) or (place[:1] == ("env",) and place[-1] in outside),
+        lambda place: _is_off(tree, place) or _is_variable(place),
+        _takes_reference,
     )
     filled = substitution.fill(dict(tree))
     assert isinstance(filled, dict)
@@ -93,6 +94,17 @@ def own_variables(tree: Mapping[str, Any], environ: Mapping[str, str]) -> dict[s
     every = {**(further if isinstance(further, dict) else {}), **table}
     texts = {name: value for name, value in every.items() if isinstance(name, str) and isinstance(value, str)}
     return fill_each(texts, _set(Environment.of(environ).for_config))
+
+
+def _is_variable(place: Location) -> bool:
+    """Whether a place is one of the `env` table's variables: one that cannot be filled is left out."""
+    return place[:1] == ("env",) and place[1:2] != ("shell_env",)
+
+
+def _takes_reference(place: Location) -> bool:
+    from bot.secret_places import takes_reference
+
+    return takes_reference(place)
 
 
 def _is_off(tree: Mapping[str, Any], place: Location) -> bool:

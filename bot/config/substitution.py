@@ -1,14 +1,17 @@
 """`${VAR}` in the strings of the config (credentials.md 8.3).
 
 Names are capitals, digits and `_`; `$${NAME}` stands for `${NAME}`; anything else stays as it is. What comes out of a
-variable is not looked at again.
+variable is not looked at again. A whole `${NAME}` in the place of a secret reference is one (credentials.md 3.1): where the
+variable is missing it stays that, and keeps out of service what needs it and nothing else.
 """
 
 import re
 from collections.abc import Callable, Mapping
 from contextlib import suppress
+from dataclasses import asdict
 
 from bot.config.problems import Location, Problem, dotted
+from core.auth.refs import is_ref, read_ref
 
 _VARIABLE = re.compile(r"\$?\$\{([A-Z_][A-Z0-9_]*)\}")
 _DEEPEST = 64
@@ -31,12 +34,19 @@ class _TooLong(Exception):
 class Substitution:
     """Fills a whole tree and gathers what is missing. Lists become tuples on the way: settings are immutable.
 
-    Where `ignores` says so, a value whose variable is missing counts as not written at all.
+    Where `ignores` says so, a value whose variable is missing counts as not written at all. `takes_reference` tells the places
+    of secret references.
     """
 
-    def __init__(self, environ: Mapping[str, str], ignores: Callable[[Location], bool] = lambda _: False) -> None:
+    def __init__(
+        self,
+        environ: Mapping[str, str],
+        ignores: Callable[[Location], bool] = lambda _: False,
+        takes_reference: Callable[[Location], bool] = lambda _: False,
+    ) -> None:
         self._environ = environ
         self._ignores = ignores
+        self._takes_reference = takes_reference
         self.problems: list[Problem] = []
         self.places: set[Location] = set()
         """Where something is wrong already, so that nothing else is said about it."""
@@ -56,9 +66,13 @@ class Substitution:
         try:
             return _fill(value, lambda name: self._environ.get(name, ""))
         except _Missing as missing:
-            if not self._ignores(location):
-                names = " and ".join(dict.fromkeys(missing.names))
-                self._failed(location, f"the environment variable {names} is missing or empty")
+            if self._ignores(location):
+                return None
+            if is_ref(value) and self._takes_reference(location):
+                with suppress(ValueError):
+                    return asdict(read_ref(value))
+            names = " and ".join(dict.fromkeys(missing.names))
+            self._failed(location, f"the environment variable {names} is missing or empty")
             return None
         except _TooLong:
             self._failed(location, f"its variables make it longer than {_LONGEST} characters")

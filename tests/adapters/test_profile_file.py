@@ -2,6 +2,7 @@
 
 import json
 import os
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ from hypothesis import strategies as st
 
 from adapters.secret_sources.env import EnvSource
 from adapters.storage.profile_file import AuthProfileFiles
+from core.auth.eligibility import judge
 from core.auth.profiles import CredentialKind, ProfileSet
 from core.auth.refs import resolve_ref
 from core.auth.secret import Secret, SecretRef
@@ -79,6 +81,30 @@ def test_oauth_is_refreshable_if_it_has_a_refresh_token(state_dir: Path, access:
 )
 def test_what_older_writers_wrote_differently_is_understood(state_dir: Path, entry: dict[str, Any]):
     assert one(state_dir, entry).secret == Secret("sk-1")
+
+
+@pytest.mark.parametrize(
+    ("entry", "words"),
+    [
+        pytest.param(key(value="sk 1-CANARY"), "holds a blank", id="blank"),
+        pytest.param(key(value="sk-\u00e9-CANARY"), "holds a character that is not ASCII", id="accent"),
+        pytest.param(key(value="sk\x07-CANARY"), "holds a control character", id="control"),
+        pytest.param({"type": "token", "provider": "acme", "token": "t\u00a0k-CANARY"}, "holds a blank", id="token"),
+        pytest.param({"type": "oauth", "provider": "acme", "access": "a b-CANARY"}, "holds a blank", id="oauth"),
+    ],
+)
+def test_a_secret_that_no_request_can_carry_is_as_good_as_none_and_told(
+    state_dir: Path, entry: dict[str, Any], words: str
+):
+    path = write(state_dir, {"profiles": {"acme:odd": entry, "acme:good": key()}})
+    files = AuthProfileFiles(state_dir)
+    found = files.load()
+    assert found.problems == (
+        f"{path}: the secret of profile 'acme:odd' {words}, which no request can carry. Store it again.",
+    )
+    assert judge(found.profiles["acme:odd"], "acme", datetime(2026, 5, 4, tzinfo=UTC)) == "missing_credential"
+    assert found.profiles["acme:good"].secret == Secret("sk-1")
+    assert any("CANARY" in secret.reveal() for secret in files.secrets()), "it is hidden all the same"
 
 
 REF = {"source": "env", "provider": "default", "id": "ACME_KEY"}

@@ -91,8 +91,23 @@ class TestDocument:
         assert stat.S_IMODE(path.parent.stat().st_mode) == 0o700
 
     def test_what_is_written_is_what_is_read(self, state_dir: Path) -> None:
-        writer_of(state_dir).put("acme:new", {**ENTRY, "key": " sk\r\n-1\u2028\u4e2d "})
+        writer_of(state_dir).put("acme:new", {**ENTRY, "key": " sk\r\n-1\u2028 "})
         assert AuthProfileFiles(state_dir).load().profiles["acme:new"].secret == Secret("sk-1")
+
+    @pytest.mark.parametrize("key", ["sk 1", "sk-\u00e9", "sk-\u4e2d", "sk\x07"])
+    def test_a_secret_that_no_request_can_carry_is_neither_stored_nor_stripped(self, state_dir: Path, key: str) -> None:
+        with pytest.raises(StoreError, match="no request can carry"):
+            writer_of(state_dir).put("acme:new", {**ENTRY, "key": key})
+        assert not store_of(state_dir).exists()
+
+    def test_an_id_leaves_the_orders_of_a_store_that_has_no_such_profile(self, state_dir: Path) -> None:
+        keep(state_dir, {"profiles": {"acme:own": ENTRY}, "order": {"acme": ["acme:own", "acme:gone"], "zeta": ["x"]}})
+        writer = writer_of(state_dir)
+        assert [writer.leave_orders(name) for name in ("acme:gone", "acme:gone", "x")] == [True, False, True]
+        assert not writer_of(state_dir / "empty").leave_orders("acme:gone")
+        assert not (state_dir / "empty").exists()
+        assert writer.leave_orders("acme:own"), "it is named, and stays: the store has it"
+        assert json.loads(store_of(state_dir).read_text())["order"] == {"acme": ["acme:own"]}
 
     @pytest.mark.parametrize(
         ("entry", "gone"),
@@ -186,7 +201,7 @@ class TestRefusals:
     @pytest.mark.parametrize("mode", [0o640, 0o604, 0o666])
     def test_one_that_others_can_open_is_refused(self, state_dir: Path, mode: int) -> None:
         path = keep(state_dir, mode=mode)
-        with pytest.raises(StoreError, match=f"chmod 600 {path}"):
+        with pytest.raises(StoreError, match=rf" Nothing was changed\. Run: chmod 600 {path}$"):
             writer_of(state_dir).put("acme:new", ENTRY)
         assert json.loads(path.read_text()) == OLD
 

@@ -168,9 +168,9 @@ async def test_a_keyless_provider_gets_no_credential(
     ("key", "words"),
     [
         pytest.param("", "holds no secret", id="empty"),
-        pytest.param("two words", "no header can carry", id="blank-inside"),
-        pytest.param("line\nbreak: x", "no header can carry", id="header-injection"),
-        pytest.param("schlüssel", "no header can carry", id="not-ascii"),
+        pytest.param("two words", "no request can carry", id="blank-inside"),
+        pytest.param("line\nbreak: x", "no request can carry", id="header-injection"),
+        pytest.param("schlüssel", "no request can carry", id="not-ascii"),
     ],
 )
 async def test_a_credential_that_cannot_be_sent_is_not_sent(

@@ -11,6 +11,7 @@ import pytest
 
 from bot.cli import main as entry
 from bot.cli.main import NOUNS, main
+from bot.cli.output import say
 from core.errors import ConfigError, StoreError
 
 ROOT = Path(__file__).parents[2]
@@ -29,6 +30,8 @@ HEAVY = (
     "logging",
     "json",
 )
+CLOSED = "Standard output is closed. Nothing was done. Lead it to /dev/null if nobody reads it."
+FULL = "The output cannot be written: No space left on device."
 CONFIG = """
 [models.providers.acme]
 base_url = "http://127.0.0.1:9/v1"
@@ -115,6 +118,7 @@ def test_a_command_gets_its_arguments_and_its_answer_is_the_exit_code(noun: type
     [
         (StoreError("x", "The store is gone.", "Run doctor."), "remoteclaw: The store is gone. Run doctor.\n"),
         (ConfigError("a.b", "is wrong"), "remoteclaw: a.b: is wrong\n"),
+        (ConfigError("a.b", "is wrong", "The file is x."), "remoteclaw: a.b: is wrong. The file is x.\n"),
     ],
 )
 def test_an_expected_failure_is_one_sentence(noun: types.ModuleType, capsys, error: Exception, sentence: str):
@@ -161,6 +165,48 @@ def test_a_reader_that_has_gone_is_no_failure(state_dir: Path):
         timeout=60,
     )
     assert (ended.stdout, ended.stderr) == ("0\n", "")
+
+
+@pytest.mark.parametrize(
+    ("command", "redirection", "sentence"),
+    [
+        pytest.param(["config", "path"], ">&-", CLOSED, id="closed"),
+        pytest.param(["models", "auth", "list"], ">&-", CLOSED, id="closed, another command"),
+        pytest.param(["--version"], ">&-", CLOSED, id="closed, version"),
+        pytest.param(["config", "path"], "> /dev/full", FULL, id="full"),
+        pytest.param(["--version"], "> /dev/full", FULL, id="full, version"),
+        pytest.param(["models", "--help"], "> /dev/full", FULL, id="full, help"),
+    ],
+)
+def test_output_that_cannot_be_written_is_one_sentence_and_1(
+    state_dir: Path, command: list[str], redirection: str, sentence: str
+):
+    program = f"import sys; from bot.cli.main import main; sys.exit(main({command!r}))"
+    buffered = {name: value for name, value in os.environ.items() if name != "PYTHONUNBUFFERED"}
+    ended = subprocess.run(
+        ["bash", "-c", f'"$PY" -c "{program}" {redirection}'],
+        env={**buffered, "PY": sys.executable, "PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert (ended.returncode, ended.stderr) == (1, f"remoteclaw: {sentence}\n")
+
+
+def test_much_output_that_cannot_be_written_is_one_sentence_too(
+    noun: types.ModuleType, capsys, monkeypatch: pytest.MonkeyPatch
+):
+    noun.run = lambda args: say("x" * 500_000) or 0  # type: ignore[attr-defined]
+    with open("/dev/full", "w") as full:
+        monkeypatch.setattr(sys, "stdout", full)
+        assert main(["try"]) == 1
+    assert capsys.readouterr().err == f"remoteclaw: {FULL}\n"
+
+
+def test_a_failure_of_another_file_is_not_taken_for_one_of_the_output(noun: types.ModuleType, capsys):
+    noun.run = raising(OSError(28, "No space left on device", "/some/file"))  # type: ignore[attr-defined]
+    assert main(["try"]) == 1
+    assert "An unexpected error ended the command: OSError" in capsys.readouterr().err
 
 
 def test_output_survives_a_terminal_that_lacks_the_characters(tmp_path: Path):

@@ -168,7 +168,7 @@ class TestPlanned:
         text = b'[agents.defaults]\nmodel = "acme/large"\n'
         result = edited_as_planned(text, lambda _: set_model(DEFAULTS, "model", OPUS), mistakes, {}, "c")
         assert b"zeta/opus-1" in result
-        with pytest.raises(InvalidConfig, match="model: is new Nothing was changed"):
+        with pytest.raises(InvalidConfig, match=r"model: is new\. Nothing was changed"):
             edited_as_planned(text, lambda _: set_model(DEFAULTS, "model", SMALL), mistakes, {}, "c")
 
 

@@ -1,5 +1,9 @@
-"""Whatever a config holds, it loads or is refused; nothing else happens and no secret is shown."""
+"""Whatever a config holds, it loads or is refused; nothing else happens and no secret is shown.
 
+REMOTECLAW_FUZZ is the number of cases of each test.
+"""
+
+import os
 from typing import Any
 
 from hypothesis import HealthCheck, given, settings
@@ -13,6 +17,7 @@ from bot.config.section import keys_of
 from bot.config.settings import Settings
 from core.errors import BotError
 
+CASES = int(os.environ.get("REMOTECLAW_FUZZ", "300"))
 CANARY = "sk-canary-0123456789abcdef"
 _WORDS = st.sampled_from(
     [CANARY, "acme/small", "acme", "big", "90s", "telegram:1", "owners", "", " ", "${X}", "${HOME_OF_X}", "$${X}", "http://[",
@@ -54,7 +59,7 @@ def refusal(tree: dict[str, Any]) -> BotError | None:
     return None
 
 
-@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=CASES, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(tree=st.dictionaries(_NAMES, _TREES, max_size=6))
 def test_any_tree_becomes_settings_or_an_error_with_a_line_for_each_mistake(tree: dict[str, Any]):
     error = refusal(tree)
@@ -64,7 +69,7 @@ def test_any_tree_becomes_settings_or_an_error_with_a_line_for_each_mistake(tree
         assert all(line.strip() for line in str(error).splitlines())
 
 
-@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=CASES, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(tree=st.dictionaries(_NAMES, _TREES, max_size=6))
 def test_tables_that_are_read_one_by_one_say_what_the_whole_would_say_and_in_its_order(tree: dict[str, Any]):
     apart, findings = read_sections(Settings, tree)
@@ -95,7 +100,7 @@ def _places(tree: Any, path: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
     return [path, *(place for key, part in parts for place in _places(part, (*path, key)))]
 
 
-@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=CASES, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(place=st.sampled_from([p for p in _places(_valid()) if p]), value=_TREES)
 def test_one_wrong_value_in_a_right_config_never_breaks_the_reader(place: tuple[Any, ...], value: Any):
     tree = _valid()

@@ -238,7 +238,7 @@ def test_every_mistake_is_told_not_only_the_first(tmp_path: Path):
         f"""
         nonsense = "{CANARY}"
         [channels.telegram]
-        token = "${{NO_SUCH}}"
+        token = "1:${{NO_SUCH}}"
         [failover]
         deadline = "never"
         [access]
@@ -284,9 +284,42 @@ class TestVariables:
 
     @pytest.mark.parametrize("environ", [{}, {"KEY": ""}, {"KEY": "  "}], ids=["unset", "empty", "blank"])
     def test_a_missing_one_is_named_with_its_path(self, tmp_path: Path, environ: dict[str, str]):
-        assert problems(tmp_path, '[models.providers.a]\napi_key = "${KEY}"', **environ) == [
-            "models.providers.a.api_key: the environment variable KEY is missing or empty"
+        assert problems(tmp_path, '[models.providers.a]\nbase_url = "${KEY}"', **environ) == [
+            "models.providers.a.base_url: the environment variable KEY is missing or empty"
         ]
+
+    @pytest.mark.parametrize("environ", [{}, {"KEY": ""}, {"KEY": "  "}], ids=["unset", "empty", "blank"])
+    def test_a_whole_one_in_the_place_of_a_reference_is_one(self, tmp_path: Path, environ: dict[str, str]):
+        text = (
+            '[models.providers.Acme]\napi_key = "${KEY}"\nheaders = { X = " ${KEY} " }\n[database]\nurl = "${KEY}"\n'
+            '[channels.telegram]\ntoken = "${KEY}"\nwebhook = { url = "https://x", secret_token = "${KEY}" }'
+        )
+        settings = load(tmp_path, text, **environ)
+        acme, telegram = settings.models.providers["acme"], settings.channels.telegram
+        assert telegram is not None
+        assert telegram.webhook is not None
+        places = [
+            acme.api_key, acme.headers["X"], settings.database.url, telegram.token, telegram.webhook.secret_token,
+        ]  # fmt: skip
+        assert places == [SecretRef("env", "default", "KEY")] * 5
+        assert load(tmp_path, text, KEY="found").models.providers["acme"].api_key == Secret("found")
+
+    @pytest.mark.parametrize(
+        ("text", "path"),
+        [
+            pytest.param('[models.providers.a]\napi_key = "sk-${KEY}"', "models.providers.a.api_key", id="a part"),
+            pytest.param('[models.providers.a]\napi_key = "${_KEY}"', "models.providers.a.api_key", id="no id of one"),
+            pytest.param('[models.providers.a]\nheaders = { X = "Bearer ${KEY}" }', "models.providers.a.headers.X", id="header"),
+            pytest.param(
+                '[secrets.providers.a]\nsource = "exec"\ncommand = "/bin/x"\nenv = { T = "${KEY}" }',
+                "secrets.providers.a.env.T",
+                id="a secret that takes no reference",
+            ),
+        ],
+    )  # fmt: skip
+    def test_anywhere_else_a_missing_one_is_a_mistake(self, tmp_path: Path, text: str, path: str):
+        (found,) = problems(tmp_path, text)
+        assert found.startswith(f"{path}: the environment variable ")
 
     def test_nothing_else_is_said_about_a_value_whose_variable_is_missing(self, tmp_path: Path):
         assert problems(tmp_path, '[gateway]\nlisten = "${HOST}:1"\n[access]\nowners = ["${ME}", "telegram:1"]') == [

@@ -244,3 +244,12 @@ def test_nothing_of_it_shows_a_secret(state_dir: Path):
     )
     assert "sk-" not in repr(found.load("main"))
     assert isinstance(found.load("main"), ProfileSet)
+
+
+def test_a_key_of_the_environment_that_no_request_can_carry_is_not_ready(state_dir: Path):
+    found = source(state_dir, {"models": {"providers": {"acme": URL}}}, environ={"ACME_API_KEY": "sk two words"})
+    held = found.load("main")
+    assert held.profiles["env:ACME_API_KEY"].secret is None
+    assert any("ACME_API_KEY: the key " in problem for problem in held.problems)
+    assert "sk two words" not in " ".join(held.problems)
+    assert "sk two words" in found.secret_values()

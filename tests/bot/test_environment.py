@@ -228,14 +228,34 @@ class TestConfig:
             pytest.param(
                 '[env.shell_env]\ntimeout = "nope"', "env.shell_env.timeout: must be a duration", id="timeout"
             ),
-            pytest.param('[env]\nA = "${UNSET}"', "env.A: the environment variable UNSET is missing", id="unset"),
-            pytest.param('[env]\nA = "${A}"', "env.A: the environment variable A is missing", id="itself"),
-            pytest.param('[env]\nA = "${B}"\nB = "${A}"', "env.A: .*\nenv.B: ", id="cycle"),
+            pytest.param(
+                '[env.shell_env]\ntimeout = "${UNSET}"', "env.shell_env.timeout: the environment", id="unset time"
+            ),
         ],
     )
     def test_what_is_wrong_with_it_is_named(self, place: Place, config: str, problem: str):
         with pytest.raises(ConfigError, match=problem):
             place.complete(config)
+
+    @pytest.mark.parametrize(
+        ("config", "told"),
+        [
+            pytest.param('A = "${UNSET}"', ["env.A: UNSET"], id="unset"),
+            pytest.param('A = "${SET}-${UNSET}-${OTHER}"', ["env.A: OTHER and UNSET"], id="two of three"),
+            pytest.param('A = "${A}"', ["env.A: A"], id="itself"),
+            pytest.param('A = "${B}"\nB = "${A}"', ["env.A: B", "env.B: A"], id="cycle"),
+            pytest.param('[env.vars]\nA = "${UNSET}"', ["env.vars.A: UNSET"], id="vars"),
+        ],
+    )
+    def test_an_entry_that_cannot_be_filled_is_left_out_and_told(
+        self, place: Place, caplog: pytest.LogCaptureFixture, config: str, told: list[str]
+    ):
+        found = place.complete(f'[env]\nKEPT = "x"\nSET = "x"\n{config}')
+        assert (found.get("A"), found["KEPT"]) == (None, "x")
+        pairs = (one.split(": ") for one in told)
+        assert caplog.messages == [
+            f"{path} is not used: the environment variable {names} is missing or empty." for path, names in pairs
+        ]
 
     def test_an_entry_that_is_not_needed_may_ask_for_what_is_missing(self, place: Place):
         assert place.complete('[env]\nA = "${UNSET}"', A="process")["A"] == "process"

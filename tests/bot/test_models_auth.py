@@ -18,6 +18,8 @@ import pytest
 
 from adapters.storage.profile_file import AuthProfileFiles
 from bot.cli.main import main
+from bot.cli.models_auth import open_desk
+from bot.cli.models_auth_paste import keep
 from bot.config.edit import add_profile, edited, remove_profile
 from core.auth.secret import Secret
 from tests.e2e.installation import Installation
@@ -96,6 +98,12 @@ def key(provider: str, text: str = "sk-0123456789") -> dict[str, Any]:
     return {"type": "api_key", "provider": provider, "key": text}
 
 
+def served(capsys: pytest.CaptureFixture[str]) -> set[str]:
+    """The credentials that the next request of main may go out with."""
+    assert main(["models", "explain", "acme/small", "--json"]) == 0
+    return {candidate["profile"] for candidate in json.loads(capsys.readouterr().out)["candidates"]}
+
+
 class TestPaste:
     def test_a_key_is_stored_and_named_in_the_config_whose_comments_stay(self, host: Host) -> None:
         shown = host.does("paste-api-key", "--provider", "acme", given=f"{SECRET}\n")
@@ -147,6 +155,9 @@ class TestPaste:
             pytest.param("paste-api-key", "acme", " \n ", "No API key was given", id="nothing"),
             pytest.param("paste-api-key", "acme", f"{SECRET}\x07", "no request can carry", id="a control character"),
             pytest.param("paste-api-key", "acme", "\u4e2d\u6587", "no request can carry", id="no header's letters"),
+            pytest.param("paste-api-key", "acme", f"{SECRET}\u4e2d", "is not ASCII", id="some of them"),
+            pytest.param("paste-api-key", "acme", f"{SECRET} x", "The API key holds a blank", id="a blank inside"),
+            pytest.param("paste-token", "acme", f"{SECRET}\u00e9", "The token holds a character", id="an accent"),
             pytest.param("paste-api-key", "acme", SECRET * 1000, "longer than 16 KiB", id="far too long"),
         ],
     )
@@ -189,6 +200,28 @@ class TestPaste:
     def test_wrong_usage_asks_for_no_secret(self, host: Host, arguments: tuple[str, ...], code: int) -> None:
         assert host.auth(*arguments, given=SECRET)[0] == code
         assert not host.store().exists()
+
+    @pytest.mark.parametrize(
+        "arguments",
+        [
+            pytest.param(("paste-api-key", "--provider", "sk-proj-0123456789abcdef"), id="provider"),
+            pytest.param(("paste-api-key", "--provider", "SK-PROJ-0123456789ABCDEF"), id="capitals"),
+            pytest.param(
+                ("paste-token", "--provider", "acme", "--profile-id", "acme:sk-proj-0123456789abcdef"), id="profile"
+            ),
+            pytest.param(("list", "--provider", "sk-proj-0123456789abcdef"), id="list"),
+            pytest.param(("order", "clear", "--provider", "sk-proj-0123456789abcdef"), id="order"),
+        ],
+    )
+    def test_a_secret_in_the_place_of_a_name_is_refused_and_not_repeated(
+        self, host: Host, arguments: tuple[str, ...]
+    ) -> None:
+        code, out, err = host.auth(*arguments, given=SECRET)
+        assert (code, out) == (2, "")
+        assert "looks like a secret, so it is not taken" in err
+        assert "0123456789" not in err
+        assert not host.store().exists()
+        assert host.config.read_text() == CONFIG
 
     def test_alone_it_shows_its_help(self, host: Host) -> None:
         shown = host.does()
@@ -254,6 +287,36 @@ class TestPaste:
         assert code == 0
         assert "the order of acme does not name acme:manual, so it is not tried" in err
 
+    def test_what_a_command_that_was_cut_off_left_out_is_told_and_put_right_by_the_same_command(
+        self, host: Host, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        host.keep({"acme:a": key("acme"), "acme:cut": key("acme"), "zeta:x": key("zeta")})
+        host.config.write_text(CONFIG + NAMED)
+        code, _, err = host.auth("paste-api-key", "--provider", "acme", "--profile-id", "acme:b", given=SECRET)
+        assert code == 0
+        assert f"Note: {host.config} names other profiles of acme and not acme:cut, so it is not tried." in err
+        host.does("paste-api-key", "--provider", "acme", "--profile-id", "acme:cut", given=SECRET)
+        assert served(capsys) == {"acme:a", "acme:b", "acme:cut"}
+
+    def test_what_is_decided_goes_by_the_config_and_the_stores_of_that_moment(
+        self, host: Host, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        early = open_desk(None)
+        host.does("paste-api-key", "--provider", "acme", "--profile-id", "acme:b", given="sk-of-the-other-one")
+        keep(early, "acme:a", "acme", "api_key", SECRET, None, as_json=False)
+        capsys.readouterr()
+        assert served(capsys) == {"acme:a", "acme:b"}
+
+    def test_a_key_of_one_agent_takes_no_key_of_the_environment_from_another(
+        self, host: Host, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setenv("ACME_API_KEY", "sk-of-the-environment")
+        assert served(capsys) == {"env:ACME_API_KEY"}
+        host.does("paste-api-key", "--provider", "acme", "--agent", "writer", given=SECRET)
+        assert "acme:manual" in host.config.read_text()
+        assert served(capsys) == {"env:ACME_API_KEY"}
+        assert main(["models", "status", "--check"]) == 0
+
     def test_a_provider_that_nobody_knows_is_told(self, host: Host) -> None:
         code, _, err = host.auth("paste-api-key", "--provider", "antropic", given=SECRET)
         assert code == 0
@@ -299,6 +362,19 @@ class TestPaste:
         assert [process.returncode for process in started] == [0] * 4
         assert {f"acme:{n}" for n in range(4)} == set(host.stored()["profiles"])
         assert all(f'[auth.profiles."acme:{n}"]' in host.config.read_text() for n in range(4))
+
+    @pytest.mark.parametrize("_", range(3))
+    def test_six_keys_at_once_are_all_in_service(self, host: Host, capsys: pytest.CaptureFixture[str], _: int) -> None:
+        environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+        names = [f"acme:{n}" for n in range(6)]
+        command = [sys.executable, "-m", "bot", "models", "auth", "paste-api-key", "--provider", "acme", "--profile-id"]
+        started = [subprocess.Popen([*command, i], env=environment, stdin=subprocess.PIPE, text=True) for i in names]
+        for n, process in enumerate(started):
+            assert process.stdin is not None
+            process.stdin.write(f"sk-of-number-{n}")
+            process.stdin.close()
+        assert [process.wait(60) for process in started] == [0] * 6
+        assert served(capsys) == set(names)
 
 
 class TestOrder:
@@ -469,9 +545,9 @@ def test_the_next_message_of_a_chat_that_is_open_goes_out_with_what_was_just_cha
         house = Installation(state_dir)
         house.configure(server.base_url)
 
-        def auth(*arguments: str, typed: str = "") -> None:
+        def auth(*arguments: str, typed: str = "", told: str = "") -> None:
             ended = house.run("models", "auth", *arguments, typed=typed)
-            assert (ended.code, ended.err) == (0, "")
+            assert (ended.code, ended.err) == (0, told)
 
         paste = ("paste-api-key", "--provider", "acme")
         auth(*paste, typed="sk-the-first-key")
@@ -482,7 +558,8 @@ def test_the_next_message_of_a_chat_that_is_open_goes_out_with_what_was_just_cha
             auth(*paste, "--profile-id", "acme:work", typed="sk-the-key-of-work")
             auth("order", "set", "--provider", "acme", "acme:work")
             chat.say("three")
-            auth("logout", "acme:work", "--yes")
+            note = "the order of acme had only this one, so it is gone; now these serve: acme:manual."
+            auth("logout", "acme:work", "--yes", told=f"remoteclaw: Note: {note}\n")
             chat.say("four")
         used = ["sk-the-first-key", "sk-the-second-key", "sk-the-key-of-work", "sk-the-second-key"]
         assert [seen.key for seen in server.seen] == used

@@ -269,6 +269,13 @@ class TestCredentials:
         assert set(second.profiles) == {"models.json:acme"}
         assert credentials.load("main") is second
 
+    def test_a_wrong_reference_is_a_problem_and_no_key(self, house: House) -> None:
+        house.keep({"acme": {"apiKey": "${_FOO}"}})
+        found = house.credentials().load("main")
+        assert not found.profiles
+        (told,) = found.problems
+        assert "the key of acme is not used: the id of an env reference must be a variable name" in told
+
     def test_a_broken_file_is_a_problem_and_takes_nothing_away(self, house: House) -> None:
         house.keep({})
         house.path().chmod(0o644)

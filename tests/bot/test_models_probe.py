@@ -147,7 +147,10 @@ class TestList:
         found = host.probes(
             "--probe-provider", "ACME", "--probe-profile", "acme:work, acme:late", "--probe-timeout", "5000"
         )
-        assert set(found) == {"started_at", "finished_at", "duration_ms", "total_targets", "options", "results"}
+        assert set(found) == {
+            "started_at", "finished_at", "duration_ms", "total_targets", "unreadable_providers", "options", "results",
+        }  # fmt: skip
+        assert found["unreadable_providers"] == []
         assert found["started_at"].endswith("Z")
         assert found["total_targets"] == 1
         assert found["options"] == {
@@ -378,6 +381,21 @@ class TestPlanned:
         host.answers(WORK, lists("small"))
         row = host.row()
         assert (row["profile_id"], row["label"], row["source"]) == ("config:acme", "config", "config")
+
+    def test_a_key_of_the_config_whose_reference_gives_nothing_is_a_row(self, host: Host) -> None:
+        host.configure(acme='api_key = { source = "env", id = "GONE" }')
+        row = host.row()
+        assert (row["profile_id"], row["status"], row["reason_code"]) == ("config:acme", "unknown", "unresolved_ref")
+
+    def test_a_command_to_copy_is_the_end_of_its_line(self, host: Host, tmp_path: Path) -> None:
+        keys = tmp_path / "keys.json"
+        keys.write_text("{}")
+        keys.chmod(0o644)
+        host.configure(
+            acme='api_key = { source = "file", provider = "v", id = "/a" }',
+            more=f'[secrets.providers.v]\nsource = "file"\npath = "{keys}"',
+        )
+        assert host.row()["error"].endswith(f" Run: chmod 600 {keys}")
 
     def test_a_short_key_of_the_environment_is_not_shown(self, host: Host, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv("ACME_API_KEY", "abc123")  # C202

@@ -6,6 +6,7 @@ in any output, so a fingerprint stands there, and `test_nothing_of_a_secret_is_s
 
 import json
 import os
+import re
 import sys
 import time
 from collections.abc import Mapping
@@ -19,7 +20,6 @@ import pytest
 from adapters.storage.engine import open_database
 from adapters.storage.health import SqlHealthStore
 from adapters.storage.migrate import ensure
-from bot.cli.models_status_auth import short_time
 from bot.cli.output import harmless, on_one_line, say_json
 from core.auth.health import Lane, ProfileHealth, Window
 from core.errors import FailureReason
@@ -258,7 +258,7 @@ class TestProviders:
     async def test_what_is_out_is_told_with_its_time_and_the_next_one_is_effective(self, host: Host) -> None:
         host.keep({"acme:a": key("acme"), "acme:b": key("acme", "sk-b"), "acme:c": key("acme", "sk-c")})
         await put_out(host, {
-            "acme:a": (out(Lane.COOLDOWN, FailureReason.RATE_LIMIT, timedelta(minutes=5, seconds=5), "acme/small"),),
+            "acme:a": (out(Lane.COOLDOWN, FailureReason.RATE_LIMIT, timedelta(minutes=5, seconds=30), "acme/small"),),
             "acme:b": (
                 out(Lane.DISABLED, FailureReason.AUTH_PERMANENT, None),
                 out(Lane.COOLDOWN, FailureReason.RATE_LIMIT, timedelta(minutes=1)),
@@ -273,10 +273,10 @@ class TestProviders:
             ("acme:b", "disabled", "auth_permanent"),
         ], "soonest back first"
         first, _, last = found["auth"]["unusable_profiles"]
-        assert (first["model_scope"], 0 < first["remaining_ms"] <= 305_000) == ("acme/small", True)
+        assert (first["model_scope"], 0 < first["remaining_ms"] <= 330_000) == ("acme/small", True)
         assert (last["until"], last["remaining_ms"]) == (None, None)
         labels = [label.partition(" ")[2] for label in rows(found)["acme"]["profiles"]["labels"]]
-        assert labels == ["[cooldown 5m]", "[disabled:auth_permanent]", "[disabled:billing 4h]"]
+        assert labels == ["[cooldown 6m]", "[disabled:auth_permanent]", "[disabled:billing 4h 1m]"]
         assert host.models("--check")[0] == 1, "zeta has nothing"
         host.configure(CONFIG.replace(', fallbacks = ["zeta/opus-1"]', ""))
         assert host.models("--check")[0] == 0, "what is out comes back by itself"
@@ -289,6 +289,66 @@ class TestProviders:
         found = host.json()
         assert [one["profile_id"] for one in found["auth"]["unusable_profiles"]] == ["acme:a", "acme:b"]
         assert {c["state"] for c in found["providers"][0]["candidates"]} == {"cooling"}
+
+
+class TestUnsetVariable:
+    """One that a provider's key or header needs takes that provider out of service, and stops nothing else."""
+
+    @pytest.mark.parametrize("line", ['api_key = "${GONE}"', 'headers = { X-Key = "${GONE}" }'], ids=["key", "header"])
+    def test_only_its_provider_is_out(self, host: Host, line: str) -> None:
+        beta = f'[models.providers.beta]\nbase_url = "http://127.0.0.1:9"\napi = "openai-completions"\nmodels = ["m"]\n{line}'
+        host.configure(f"{beta}\n{CONFIG}")
+        host.keep(
+            {"acme:work": key("acme"), "zeta:me": key("zeta"), "beta:me": key("beta")} if "headers" in line else SERVED
+        )
+        found = host.json()
+        states = {c["profile"]: (c["state"], c["reason"]) for p in found["providers"] for c in p["candidates"]}
+        name = "beta:me" if "headers" in line else "config:beta"
+        assert states == {
+            "acme:work": ("ready", None),
+            "zeta:me": ("ready", None),
+            name: ("ineligible", "unresolved_ref"),
+        }
+        probed = host.json("--probe", "--probe-provider", "beta")["probes"]["results"]
+        (row,) = (row for row in probed if row["profile_id"] == name)
+        assert row["reason_code"] == "unresolved_ref"
+        assert "The environment variable GONE is missing or empty. " in row["error"]
+
+
+class TestUnreadableStore:
+    """Nobody knows what it holds, so nothing takes its place: what is said must not send anybody after an order or a variable."""
+
+    @pytest.fixture
+    def blind(self, host: Host, monkeypatch: pytest.MonkeyPatch) -> Host:
+        monkeypatch.setenv("ACME_API_KEY", "sk-0123456789")
+        (host.state / "agents" / "main" / "agent" / "auth-profiles.json").write_text("{")
+        return host
+
+    def test_status_says_that_the_store_cannot_be_read(self, blind: Host) -> None:
+        assert rows(blind.json())["acme"]["effective"] == {"kind": "missing", "detail": "store_unreadable"}
+        shown = blind.shows()
+        assert "- acme effective=missing:store_unreadable | env=" in shown
+        advice = next(line for line in shown.splitlines() if line.startswith("- acme is in use"))
+        assert "the store, or an entry of it, cannot be read" in advice
+        assert "ACME_API_KEY" not in advice
+        assert "See the notes below." in advice
+        assert "Note: " in shown
+        assert blind.models("--check")[0] == 1
+
+    def test_a_probe_names_the_providers_of_which_not_all_is_known(self, blind: Host) -> None:
+        probes = blind.json("--probe")["probes"]
+        assert (probes["results"], probes["unreadable_providers"]) == ([], ["acme", "zeta"])
+        shown = blind.shows("--probe", "--probe-provider", "acme").partition("Auth probes\n")[2]
+        assert shown == (
+            "- acme: not all of its credentials are known, because the store, or an entry of it, cannot be read; see the "
+            "notes.\nNo probe targets.\n"
+        )
+
+    def test_one_damaged_entry_says_so_for_its_provider_alone(self, host: Host) -> None:
+        host.keep({"acme:odd": {"type": "api_key", "provider": "acme", "key": 5}, "zeta:me": key("zeta", "")})
+        shown = host.shows()
+        assert "- acme is in use, and its credentials are not known" in shown
+        assert "- zeta is in use and has no credential that may be used. Run `" in shown
 
 
 class TestEnds:
@@ -328,15 +388,11 @@ class TestEnds:
         shown = host.shows().splitlines()
         assert shown[shown.index("OAuth/token status") + 1] == "- none"
 
-    @pytest.mark.parametrize(
-        ("seconds", "words"),
-        [
-            (None, "unknown"), (-5, "0m"), (0, "0m"), (1, "1m"), (89, "1m"), (91, "2m"), (59 * 60, "59m"), (3600, "1h"),
-            (47 * 3600, "47h"), (48 * 3600, "2d"), (60 * 3600, "2d"), (365 * 86400, "365d"),
-        ],
-    )  # fmt: skip
-    def test_a_span_is_told_in_one_unit(self, seconds: int | None, words: str) -> None:
-        assert short_time(None if seconds is None else timedelta(seconds=seconds)) == words
+    def test_one_view_tells_one_span(self, host: Host) -> None:
+        host.keep({"zeta:old": token("zeta", now() - 10_000 * DAY - 18 * HOUR)})
+        spans = re.findall(r"expired (.+?) ago", host.shows())
+        assert len(spans) == 2
+        assert len(set(spans)) == 1
 
 
 SERVED = {"acme:work": key("acme"), "zeta:me": key("zeta")}

@@ -201,6 +201,28 @@ class TestRefused:
         assert words in err
         assert host.files() == before
 
+    @pytest.mark.parametrize("text", ["two words-CANARY", "schl\u00fcssel-CANARY", "a\tb-CANARY"])
+    def test_a_key_or_token_that_no_request_can_carry_is_not_moved_to(self, host: Host, text: str) -> None:
+        private(host.keys, json.dumps({"odd": text}))
+        before = host.files()
+        for moved in (
+            target(["models", "providers", "acme", "api_key"], "/odd"),
+            target(["channels", "telegram", "token"], "/odd"),
+            target(KEY, "/odd", "main"),
+        ):
+            code, _, err = host.apply(host.moves(targets=[moved], scrub_env=[]))
+            assert code == 1
+            assert "gave a text that holds a" in err
+        assert host.files() == before
+
+    def test_a_header_may_have_several_words_and_nothing_else_that_cannot_be_sent(self, host: Host) -> None:
+        host.config.write_text(f'{CONFIG}[models.providers.acme.headers]\nX-Auth = "Bearer old-CANARY"\n')
+        private(host.keys, json.dumps({"two": "Bearer new-CANARY", "odd": "Bearer \u00fc-CANARY"}))
+        path = ["models", "providers", "acme", "headers", "X-Auth"]
+        code, _, err = host.apply(host.moves(targets=[target(path, "/odd")], scrub_env=[]))
+        assert (code, "not ASCII" in err) == (1, True)
+        assert host.apply(host.moves(targets=[target(path, "/two")], scrub_env=[]))[0] == 0
+
     def test_a_profile_that_the_config_calls_oauth_keeps_its_token(self, host: Host) -> None:
         host.config.write_text(f'{CONFIG}[auth.profiles."acme:token"]\nprovider = "acme"\nmode = "oauth"\n')
         assert "OAuth + SecretRef is not supported." in host.apply(host.moves())[2]

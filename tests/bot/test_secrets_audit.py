@@ -35,6 +35,7 @@ def test_an_installation_without_anything_is_clean(host: Host) -> None:
 
 def test_every_secret_of_every_file_is_found_and_none_is_shown(host: Host) -> None:
     host.furnish()
+    host.config.chmod(0o600)
     code, out, _ = host.secrets("audit")
     assert (code, out.splitlines()) == (
         0,
@@ -49,6 +50,16 @@ def test_every_secret_of_every_file_is_found_and_none_is_shown(host: Host) -> No
         ],
     )
     assert host.secrets("audit", "--check")[0] == 1
+
+
+def test_a_file_that_others_can_open_makes_its_plain_secrets_worse(host: Host) -> None:
+    host.furnish()
+    host.config.chmod(0o644)
+    found = host.audit()["findings"]
+    assert {f["message"] for f in found if f["file"] == str(host.config)} == {
+        "A secret stands here as it is, and the file is open to other users (mode 0644)."
+    }
+    assert not any("other users" in f["message"] for f in found if f["file"] != str(host.config))
 
 
 def test_the_json_has_what_scripts_read(host: Host) -> None:
@@ -122,6 +133,7 @@ def test_a_field_of_the_config_is_judged_by_what_stands_there(
     [
         ('[database]\nurl = "sqlite:////tmp/x.db"', []),
         ('[database]\nurl = "postgresql://me:CANARY-pw@h/db"', [(*PLAIN, "database.url")]),
+        ('[database]\nurl = "postgresql+psycopg://u:CANARY-pw@h/db"', [(*PLAIN, "database.url")]),
         ('[database]\nurl = "postgresql://me:${SET}@h/db"', []),
         ('[env]\nACME_API_KEY = "sk-CANARY-0123"\nLANG = "C"', [(*PLAIN, "env.ACME_API_KEY")]),
         ('[env.vars]\nMAX_TOKENS = "100000"\nDB_PASSWORD = "CANARY-pw"', [(*PLAIN, "env.vars.DB_PASSWORD")]),
@@ -133,7 +145,18 @@ def test_a_field_of_the_config_is_judged_by_what_stands_there(
             [(*PLAIN, "secrets.providers.v.env.VAULT_TOKEN")],
         ),
     ],
-    ids=["url", "password", "password by variable", "env", "env.vars", "off", "off plain", "off reference", "provider"],
+    ids=[
+        "url",
+        "password",
+        "password beside a driver",
+        "password by variable",
+        "env",
+        "env.vars",
+        "off",
+        "off plain",
+        "off reference",
+        "provider",
+    ],
 )
 def test_so_is_every_other_place_of_a_secret(
     host: Host, monkeypatch: pytest.MonkeyPatch, text: str, expected: list[tuple[str, str, str]]

@@ -42,7 +42,7 @@ class TestConfig:
             ('[failover]\ndeadline = 90', "failover.deadline"),
             ('[failover]\ndeadlines = "90s"', "failover.deadlines"),
             ('[access]\nowners = ["telegram:ada"]', "access.owners"),
-            ('[channels.telegram]\ntoken = "${NOT_SET_ANYWHERE}"', "channels.telegram.token"),
+            ('[channels.telegram]\ntoken = "1:${NOT_SET_ANYWHERE}"', "channels.telegram.token"),
             ('[models.providers.acme]\nbase_url = "http://127.0.0.1/${NOT_SET_ANYWHERE}"', "models.providers.acme.base_url"),
             ('[gateway]\nlisten = "18789"', "gateway.listen"),
             ('[agents.defaults]\nmodel = "nobody/nothing"', "agents.defaults.model"),
@@ -56,6 +56,14 @@ class TestConfig:
         assert path in ended.err
         assert str(house.state / "config.toml") in ended.err or path == "agents.defaults.model"
         assert not house.database.exists(), "a wrong configuration starts nothing"
+
+    def test_a_token_whose_variable_is_missing_stops_the_gateway_alone(self, house: Installation) -> None:
+        config = house.state / "config.toml"
+        config.write_text(f'{config.read_text()}\n[channels.telegram]\ntoken = "${{NOT_SET_ANYWHERE}}"\n')
+        ended = house.run("gateway")
+        assert is_a_sentence(ended), ended
+        assert "channels.telegram.token: The environment variable NOT_SET_ANYWHERE is missing or empty." in ended.err
+        assert house.run("models", "status").code == 0
 
     def test_all_mistakes_are_told_at_once(self, house: Installation) -> None:
         (house.state / "config.toml").write_text(
