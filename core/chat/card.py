@@ -137,10 +137,10 @@ def _failed(snapshot: Snapshot, attempts: Sequence[Attempt]) -> Reply:
     status = f" (HTTP {failure.status})" if failure and failure.status else ""
     told = f"{last.model} with {last.profile.id} failed: {reason}{status}. {_HINTS[reason]}"
     lead = [told]
-    if failure and failure.detail:
-        lead.append(f"It said: {failure.detail}")
     if len(attempts) > 1:
         lead += _account(attempts)
+    elif failure and failure.detail:
+        lead.append(f"It said: {failure.detail}")
     choices = [_RETRY]
     if reason is FailureReason.CONTEXT_OVERFLOW:
         choices = [
@@ -171,14 +171,16 @@ def compaction_failed(snapshot: Snapshot, resolution: Resolution, attempts: Atte
 
 
 def _account(attempts: Sequence[Attempt]) -> list[str]:
-    """What was tried in this turn, a line each."""
+    """What was tried in this turn, a line each, and what the last provider said."""
     lines = []
     for attempt in attempts:
         failure = attempt.failure
         if failure is not None:
             status = f" (HTTP {failure.status})" if failure.status else ""
             lines.append(f"  tried {attempt.model} with {attempt.profile.id}: {failure.reason}{status}")
-    return _some(list(dict.fromkeys(lines)))
+    last = attempts[-1].failure if attempts else None
+    said = [f"It said: {last.detail}"] if last is not None and last.detail else []
+    return [*_some(list(dict.fromkeys(lines))), *said]
 
 
 def _some(lines: list[str]) -> list[str]:

@@ -483,3 +483,19 @@ async def test_a_profile_that_the_sender_may_not_see_is_hidden_in_the_account_to
     await world.say("hi", by=ALLOWED)
     assert world.report()["profile"] == "hidden"
     assert [attempt["profile"] for attempt in world.report()["attempts"]] == ["hidden"]
+
+
+async def test_where_every_key_of_a_list_is_refused_the_last_words_are_told() -> None:
+    """The seed: if all keys fail, the final error from the last attempt is returned."""
+    keys = [
+        profile(f"env:ACME_API_KEYS#{n}", CredentialKind.ENV, provider="acme", fingerprint=str(n)) for n in (1, 2, 3)
+    ]
+    world = World(profiles=keys)
+    for n, key in enumerate(keys, start=1):
+        world.provider.script[key.id] = [
+            Failure(reason=FailureReason.RATE_LIMIT, status=429, detail=f"limit of key {n}")
+        ]
+    card = await world.say("hi")
+    assert world.served == [key.id for key in keys]
+    assert "It said: limit of key 3" in card.text
+    assert "limit of key 1" not in card.text
