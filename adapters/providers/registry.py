@@ -25,7 +25,7 @@ from adapters.providers.transport_error import too_slow
 from adapters.providers.wire import WireFormat
 from core.auth.profiles import AuthProfile, CredentialKind
 from core.auth.secret import unsendable
-from core.chat.completion import Completed, CompletionRequest, TextDelta
+from core.chat.completion import Completed, CompletionRequest, Counted, TextDelta
 from core.clock import Clock
 from core.errors import Failure, FailureReason, ProviderError
 from core.models.catalog import ProviderEntry
@@ -56,7 +56,7 @@ class HttpProviderClient:
         self._clock = clock
         self._http = HttpClient(clock, transport)
 
-    async def complete(self, request: CompletionRequest) -> AsyncGenerator[TextDelta | Completed, None]:
+    async def complete(self, request: CompletionRequest) -> AsyncGenerator[TextDelta | Counted | Completed, None]:
         """See core.chat.ports. The error is made anew here: one that comes from below has frames that hold the credential."""
         cancelled: asyncio.CancelledError | None = None
         failure = Failure(reason=FailureReason.UNKNOWN)
@@ -114,7 +114,7 @@ class HttpProviderClient:
         except RefusedInBody as refused:
             raise refusal(None, {}, refused.body, self._clock.now(), origin(url), provider.id) from None
 
-    async def _attempt(self, request: CompletionRequest) -> AsyncGenerator[TextDelta | Completed, None]:
+    async def _attempt(self, request: CompletionRequest) -> AsyncGenerator[TextDelta | Counted | Completed, None]:
         wire = _WIRES.get(request.endpoint.api)
         if wire is None:
             known = ", ".join(API_KINDS)
@@ -127,7 +127,7 @@ class HttpProviderClient:
                 if await body.is_stream():
                     async with aclosing(_read_stream(wire, body)) as pieces:
                         async for piece in pieces:
-                            if request.stream or isinstance(piece, Completed):
+                            if request.stream or not isinstance(piece, TextDelta):
                                 yield piece
                 else:
                     yield wire.read_answer(await body.read_json(dict, list))
@@ -140,14 +140,18 @@ class HttpProviderClient:
         await self._http.close()
 
 
-async def _read_stream(wire: WireFormat, body: GuardedBody) -> AsyncGenerator[TextDelta | Completed, None]:
+async def _read_stream(wire: WireFormat, body: GuardedBody) -> AsyncGenerator[TextDelta | Counted | Completed, None]:
     """What follows a reason for the end has little time, counted anew from each further piece: some models give one early."""
     reader = wire.stream_reader()
+    counted = reader.transcript.usage
     try:
         async for event in body.events():
             text = reader.feed(event.name, event.data)
             if text:
                 yield TextDelta(text)
+            if reader.transcript.usage != counted:
+                counted = reader.transcript.usage
+                yield Counted(counted)
             if reader.is_closed:
                 body.end_within(_END_SECONDS)
             elif reader.has_finished:

@@ -12,7 +12,7 @@ from typing import Any
 from core.auth.health import after_failure, after_success
 from core.auth.ports import HealthChange, HealthStore
 from core.auth.profiles import AuthProfile
-from core.chat.completion import Completed, CompletionRequest, Endpoint, TextDelta, Timeouts
+from core.chat.completion import Completed, CompletionRequest, Counted, Endpoint, TextDelta, Timeouts, Usage
 from core.chat.ports import ProviderClient
 from core.chat.stop import Stop
 from core.clock import Clock
@@ -73,6 +73,8 @@ class Attempts:
         self.shown = ""
         """Text that the user has seen. Once there is some, no other credential is tried."""
         self.stopped = False
+        self.unfinished: list[tuple[Candidate, Usage]] = []
+        """Answers that broke off or were stopped, with what the provider had counted by then."""
         self.success: HealthChange | None = None
         """What the answer says of its credential: for the record of the turn, so that both are one write. A failure is stored at
         once, because other turns must see it."""
@@ -82,10 +84,13 @@ class Attempts:
     ) -> AsyncGenerator[TextDelta | Completed, None]:
         """Try one candidate; ends with Completed, or without it: then the last of `made` has the failure."""
         for retry in range(RETRIES + 1):
-            started = self._clock.now()
+            started, counted = self._clock.now(), Usage()
             try:
                 async with aclosing(self._request(candidate, messages)) as pieces:
                     async for piece in pieces:
+                        if isinstance(piece, Counted):
+                            counted = piece.usage
+                            continue
                         if isinstance(piece, TextDelta):
                             self.shown += piece.text
                         else:
@@ -94,9 +99,11 @@ class Attempts:
                 return
             except _Stopped:
                 self.stopped = True
+                self._broke_off(candidate, counted)
                 return
             except ProviderError as error:
                 failure = error.failure
+            self._broke_off(candidate, counted)
             await self._failed(candidate, failure)
             if failure.reason not in TRANSIENT or self.shown or retry == RETRIES:
                 return
@@ -110,13 +117,17 @@ class Attempts:
                 self.stopped = self._stop.asked
                 return
 
+    def _broke_off(self, candidate: Candidate, counted: Usage) -> None:
+        if counted != Usage():
+            self.unfinished.append((candidate, counted))
+
     def left(self) -> float:
         """Seconds until the turn's deadline; not more than zero when it has passed."""
         return self._ends - asyncio.get_running_loop().time()
 
     async def _request(
         self, candidate: Candidate, messages: tuple[Message, ...]
-    ) -> AsyncGenerator[TextDelta | Completed, None]:
+    ) -> AsyncGenerator[TextDelta | Counted | Completed, None]:
         """The provider's pieces, each within what is left of the turn's deadline."""
         provider = self._rules.catalog.providers[candidate.model.provider]
         entry = self._rules.catalog.entry(candidate.model)

@@ -58,6 +58,13 @@ class Usage:
     cache_write_tokens: int = 0
 
 
+@dataclass(frozen=True, slots=True)
+class Counted:
+    """What the provider has counted so far, of an answer that may yet break off: it is paid for all the same."""
+
+    usage: Usage
+
+
 class StopReason(StrEnum):
     """Why the model wrote no more."""
 

@@ -4,15 +4,16 @@ from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager
 from typing import Protocol
 
-from core.chat.completion import Completed, CompletionRequest, TextDelta
+from core.chat.completion import Completed, CompletionRequest, Counted, TextDelta
 from core.sessions.key import SessionKey
 
 
 class ProviderClient(Protocol):
     """Speaks every API kind of the installation."""
 
-    def complete(self, request: CompletionRequest) -> AsyncIterator[TextDelta | Completed]:
-        """Yield pieces of text as they come (none, if `request.stream` is false), then exactly one Completed.
+    def complete(self, request: CompletionRequest) -> AsyncIterator[TextDelta | Counted | Completed]:
+        """Yield pieces of text as they come (none, if `request.stream` is false), and counts where a stream tells them on the way;
+        then exactly one Completed.
 
         Raises ProviderError for everything that the provider or the way to it does wrong, and nothing else.
         """

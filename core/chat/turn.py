@@ -29,6 +29,7 @@ from core.screening import HIDDEN, Screen, ScreenedStream
 from core.sessions.history import Message, Role
 from core.sessions.ports import Answered, SessionStore, TurnRecord
 from core.sessions.session import AutoPin, Decision, Served, Session
+from core.sessions.spending import Spent
 
 _UNSTORED = "The database cannot be written now: this answer will not be remembered in the conversation."
 _CUT: dict[str, str] = {
@@ -117,7 +118,7 @@ class Turns:
             latest = serving.again()
             partial = [Reply(kind=ReplyKind.TEXT, text=attempts.shown)] if attempts.shown else []
             card = unserved(latest, resolve(latest), attempts.made, turn.sees, turn.owner)
-            return None, [screened(reply) for reply in (*partial, card)]
+            return self._paid(first, attempts), [screened(reply) for reply in (*partial, card)]
         text = turn.screen.text(answer.completed.text)
         served = Reply(kind=ReplyKind.TEXT, text=text)
         if not text.strip():
@@ -142,7 +143,10 @@ class Turns:
             session=session,
             decisions=(*decisions, *ends),
             answered=None if turn.item is None else Answered(turn.item, tuple(reply_to_json(r) for r in replies)),
-            spent=(spent_on(answer.snapshot, answer.candidate, answer.completed.usage, self._clock.now()),),
+            spent=(
+                *self._unfinished(first, attempts),
+                spent_on(answer.snapshot, answer.candidate, answer.completed.usage, self._clock.now()),
+            ),
             health=attempts.success,
         )
         return record, replies
@@ -153,7 +157,8 @@ class Turns:
         """A person has ended the turn. What the model had said is part of the conversation; without it nothing is."""
         text = turn.screen.text(attempts.shown)
         if not text.strip():
-            return None, [Reply(kind=ReplyKind.NOTICE, text="Stopped. Nothing had been said yet.")]
+            told = [Reply(kind=ReplyKind.NOTICE, text="Stopped. Nothing had been said yet.")]
+            return self._paid(first, attempts), told
         replies = [Reply(kind=ReplyKind.TEXT, text=text), Reply(kind=ReplyKind.NOTICE, text="Stopped here.")]
         record = TurnRecord(
             key=first.session.key,
@@ -163,8 +168,28 @@ class Turns:
             session=self._snapshots.take(first.session.key).session,
             decisions=(),
             answered=None if turn.item is None else Answered(turn.item, tuple(reply_to_json(r) for r in replies)),
+            spent=self._unfinished(first, attempts),
         )
         return record, replies
+
+    def _unfinished(self, first: Snapshot, attempts: Attempts) -> tuple[Spent, ...]:
+        """What answers have cost that nobody has read to the end."""
+        return tuple(spent_on(first, candidate, usage, self._clock.now()) for candidate, usage in attempts.unfinished)
+
+    def _paid(self, first: Snapshot, attempts: Attempts) -> TurnRecord | None:
+        """The record of a turn without an answer; None where nothing was counted."""
+        if not attempts.unfinished:
+            return None
+        key = first.session.key
+        return TurnRecord(
+            key=key,
+            epoch=first.session.epoch,
+            version=first.session.version,
+            messages=(),
+            session=self._snapshots.take(key).session,
+            decisions=(),
+            spent=self._unfinished(first, attempts),
+        )
 
     def _session_after(self, first: Snapshot, answer: Answer) -> tuple[Session, str, tuple[Decision, ...]]:
         """The session as the turn leaves it, and what is told of a choice that was for this turn only.

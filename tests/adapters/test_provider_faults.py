@@ -191,8 +191,7 @@ async def test_comments_are_life_until_the_callers_deadline(
     pieces = client.complete(make_request(server, api, silence=0.2))
     assert await first_piece(pieces) == "half"
     with pytest.raises(TimeoutError):
-        async with asyncio.timeout(0.5):
-            await anext(pieces)
+        await asyncio.wait_for(first_piece(pieces), 0.5)
     await server.wait_abandoned()
 
 

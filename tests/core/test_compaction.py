@@ -6,10 +6,10 @@ from dataclasses import replace
 import pytest
 
 from core.chat.completion import Usage
-from core.errors import FailureReason
+from core.errors import Failure, FailureReason
 from core.messages import ReplyKind
 from core.models.catalog import Catalog, Price
-from tests.fakes.provider_client import Held
+from tests.fakes.provider_client import Breaks, Held
 from tests.world import STRANGER, World, profile, rules
 
 OVERFLOW = FailureReason.CONTEXT_OVERFLOW
@@ -199,3 +199,17 @@ class TestUsage:
         await world.say("/compact")
         await world.say("/new")
         assert "3 answers" in (await world.say("/usage")).text
+
+    async def test_an_answer_that_broke_off_or_was_stopped_counts_as_far_as_it_was_counted(self):
+        world = World()
+        world.provider.script["acme:work"] = [Breaks("half", Failure(reason=FailureReason.NETWORK))]
+        await world.say("hi")
+        assert "1 answer, 7 tokens in, 3 out" in (await world.say("/usage")).text
+        held = Held("never", first="The beginning")
+        world.provider.script["acme:work"] = [held]
+        turn = asyncio.create_task(world.do(world.inbound("a question", stream=True)))
+        async with asyncio.timeout(5):
+            await held.started.wait()
+            await world.say("/stop")
+            await turn
+        assert "2 answers, 14 tokens in, 3 out" in (await world.say("/usage")).text

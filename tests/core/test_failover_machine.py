@@ -15,7 +15,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 
 from core.auth.health import Lane, ProfileHealth
 from core.auth.profiles import CredentialKind
-from core.chat.completion import Completed, CompletionRequest, TextDelta, Usage
+from core.chat.completion import Completed, CompletionRequest, Counted, TextDelta, Usage
 from core.errors import Failure, FailureReason
 from core.messages import Reply
 from core.models.ref import ModelRef
@@ -50,7 +50,7 @@ class Watched(FakeProviderClient):
         self._before = before
         self.counted = 0
 
-    async def complete(self, request: CompletionRequest) -> AsyncGenerator[TextDelta | Completed, None]:
+    async def complete(self, request: CompletionRequest) -> AsyncGenerator[TextDelta | Counted | Completed, None]:
         self._before(request)
         self.usage = Usage(len(request.messages), 1)
         async for piece in super().complete(request):

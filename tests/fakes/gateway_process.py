@@ -13,7 +13,7 @@ from bot.cli.gateway import serve_installation
 from bot.config import load_settings
 from bot.log import set_up_logging
 from bot.paths import Paths
-from core.chat.completion import Completed, CompletionRequest, TextDelta
+from core.chat.completion import Completed, CompletionRequest, Counted, TextDelta
 from core.messages import Inbound, Reply
 from core.ports import InboxItem
 from tests.fakes.chat_platform import FakePlatform
@@ -30,7 +30,7 @@ class Provider:
     def __init__(self, platform: FakePlatform) -> None:
         self._platform = platform
 
-    async def complete(self, request: CompletionRequest) -> AsyncGenerator[TextDelta | Completed, None]:
+    async def complete(self, request: CompletionRequest) -> AsyncGenerator[TextDelta | Counted | Completed, None]:
         text = request.messages[-1].text
         say("asked")
         if "hold" in text:

@@ -5,7 +5,7 @@ from collections import defaultdict
 from collections.abc import AsyncGenerator
 from dataclasses import dataclass, field
 
-from core.chat.completion import Completed, CompletionRequest, TextDelta, Usage
+from core.chat.completion import Completed, CompletionRequest, Counted, TextDelta, Usage
 from core.errors import Failure, FailureReason, ProviderError
 
 
@@ -47,12 +47,13 @@ class FakeProviderClient:
         """The profile ids of the requests, in order."""
         return [_profile(request) for request in self.requests]
 
-    async def complete(self, request: CompletionRequest) -> AsyncGenerator[TextDelta | Completed, None]:
+    async def complete(self, request: CompletionRequest) -> AsyncGenerator[TextDelta | Counted | Completed, None]:
         self.requests.append(request)
         steps = self.script[_profile(request)]
         outcome = steps.pop(0) if steps else f"served-by:{_profile(request)}"
         if isinstance(outcome, Held):
             if outcome.first:
+                yield Counted(Usage(self.usage.input_tokens))
                 yield TextDelta(outcome.first)
             outcome.started.set()
             await outcome.release.wait()
@@ -67,6 +68,7 @@ class FakeProviderClient:
             if last := text.rpartition(" ")[2]:
                 yield TextDelta(last)
         if isinstance(outcome, Breaks):
+            yield Counted(self.usage)
             raise ProviderError(outcome.failure)
         yield Completed(text, self.usage, self.stop_reason)
 

@@ -6,7 +6,7 @@ from datetime import timedelta
 from adapters.providers.registry import HttpProviderClient
 from core.auth.profiles import AuthProfile, CredentialKind
 from core.auth.secret import Secret
-from core.chat.completion import Completed, CompletionRequest, Endpoint, TextDelta, Timeouts
+from core.chat.completion import Completed, CompletionRequest, Counted, Endpoint, TextDelta, Timeouts
 from core.errors import Failure, ProviderError
 from core.sessions.history import Message, Role
 from tests.fakes.provider_server import ProviderServer
@@ -71,7 +71,9 @@ async def provider_error(client: HttpProviderClient, request: CompletionRequest)
     raise AssertionError("the call succeeded")
 
 
-async def first_piece(pieces: AsyncIterator[TextDelta | Completed]) -> str:
+async def first_piece(pieces: AsyncIterator[TextDelta | Counted | Completed]) -> str:
     piece = await anext(pieces)
+    while isinstance(piece, Counted):
+        piece = await anext(pieces)
     assert isinstance(piece, TextDelta)
     return piece.text
