@@ -5,6 +5,7 @@ import itertools
 import json
 import zlib
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -34,12 +35,14 @@ class Socket:
 
     async def send(self, payload: dict[str, Any]) -> None:
         text = json.dumps(payload)
-        if self._compressor is None:
-            await self.ws.send_str(text)
-        else:
-            await self.ws.send_bytes(
-                self._compressor.compress(text.encode()) + self._compressor.flush(zlib.Z_SYNC_FLUSH)
-            )
+        # Who was killed is gone before its connection is: what is sent to it is lost, or replayed to whoever resumes.
+        with suppress(ConnectionResetError):
+            if self._compressor is None:
+                await self.ws.send_str(text)
+            else:
+                await self.ws.send_bytes(
+                    self._compressor.compress(text.encode()) + self._compressor.flush(zlib.Z_SYNC_FLUSH)
+                )
 
 
 class Gateway:
