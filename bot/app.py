@@ -242,14 +242,14 @@ def open_stores(settings: "Settings", paths: Paths, environ: Mapping[str, str]) 
 
 def open_secrets(paths: Paths) -> SecretTools:
     """For looking at secrets and moving them. Asks for no secret: `open_stores` may run a command for the database's URL."""
-    from adapters.providers.builtin import builtin_providers
+    from adapters.providers.builtin import declared_variables
     from adapters.storage.locked_file import edit_file
     from adapters.storage.profile_writer import ProfileWriter
 
     clock = _system_clock()
     return SecretTools(
         open_sources=_sources,
-        declared=frozenset(name for provider in builtin_providers().values() for name in provider.env),
+        declared=frozenset(declared_variables()),
         clock=clock,
         writer=lambda agent: ProfileWriter(paths.state, agent, clock, oauth_dir=paths.oauth),
         edit_file=lambda path, change: edit_file(path, clock, change),

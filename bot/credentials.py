@@ -106,8 +106,7 @@ class CredentialSource:
 
     def unresolved(self, agents: Iterable[str]) -> tuple[str, ...]:
         """The profiles without a secret because their reference gives none, each once, whichever agents share it."""
-        found = (profile for agent in agents for profile in self.load(agent).profiles.values())
-        return tuple(dict.fromkeys(p.id for p in found if p.is_unresolved))
+        return tuple(dict.fromkeys(p.id for agent in agents for p in self.load(agent).unresolved))
 
     def problems(self, agents: Iterable[str]) -> tuple[str, ...]:
         """What cannot be used of the stores and their surroundings, a sentence each, once whichever agents share it."""
@@ -134,8 +133,8 @@ class CredentialSource:
     def _tell(self) -> None:
         """What is wrong, into the log of whoever serves: once when it begins, and again after it was over."""
         wrong = {problem for _, joined, _ in self._sets.values() for problem in joined.problems}
-        profiles = (p for _, joined, _ in self._sets.values() for p in joined.profiles.values())
-        wrong |= {f"{p.id} does not serve: {p.ref_error}" for p in profiles if p.is_unresolved}
+        unresolved = (p for _, joined, _ in self._sets.values() for p in joined.unresolved)
+        wrong |= {f"{p.id} does not serve: {p.ref_error}" for p in unresolved}
         for sentence in sorted(wrong - self._told):
             log.warning("%s", sentence)
         self._told = wrong

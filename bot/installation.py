@@ -119,8 +119,8 @@ def _keeps_what_served(now: InForce, fresh: InForce) -> None:
     had_plain = {name for agent in now.rules.agents for name in _served(now, agent)}
     lost = {describe(ref): why for ref, why in fresh.credentials.refused_refs().items() if ref in had}
     for agent in fresh.rules.agents:
-        for profile in fresh.credentials.load(agent).profiles.values():
-            if profile.kind is CredentialKind.CONFIG and profile.is_unresolved and profile.id in had_plain:
+        for profile in fresh.credentials.load(agent).unresolved:
+            if profile.kind is CredentialKind.CONFIG and profile.id in had_plain:
                 lost[profile.source] = profile.ref_error
     if lost:
         named = "; ".join(f"{what}: {why}" for what, why in list(lost.items())[:3])

@@ -27,17 +27,19 @@ def with_models(
     files: "ProfileFiles", settings: "Settings", paths: "Paths", environ: Mapping[str, str]
 ) -> "StoresAndModels":
     """The stores, and behind them what models.json has of credentials."""
-    from adapters.providers.builtin import builtin_providers
+    from adapters.providers.builtin import builtin_providers, declared_variables
     from bot.config.catalogue import addresses
     from bot.models_credentials import StoresAndModels
 
     known = addresses(settings, builtin_providers())
-    return StoresAndModels(files, _files(paths), settings, known, _declared(), settings.environment(environ))
+    return StoresAndModels(
+        files, _files(paths), settings, known, frozenset(declared_variables()), settings.environment(environ)
+    )
 
 
 def model_makings(settings: "Settings", paths: "Paths", environ: Mapping[str, str], rules: Rules) -> "Makings":
     """What every models.json is made of."""
-    from adapters.providers.builtin import builtin_providers
+    from adapters.providers.builtin import builtin_providers, declared_variables
     from adapters.providers.known_models import KnownModels
     from bot.config.catalogue import catalogue_parts
     from bot.models_documents import Makings
@@ -46,7 +48,7 @@ def model_makings(settings: "Settings", paths: "Paths", environ: Mapping[str, st
         settings=settings,
         rules=rules,
         parts=catalogue_parts(settings, builtin_providers()),
-        declared=_declared(),
+        declared=frozenset(declared_variables()),
         environ=settings.environment(environ),
         store=_files(paths),
         library=KnownModels(SystemClock()),
@@ -67,9 +69,3 @@ def _files(paths: "Paths") -> "ModelsFiles":
     from adapters.storage.models_file import ModelsFiles
 
     return ModelsFiles(paths.state, SystemClock())
-
-
-def _declared() -> frozenset[str]:
-    from adapters.providers.builtin import builtin_providers
-
-    return frozenset(name for provider in builtin_providers().values() for name in provider.env)

@@ -6,7 +6,6 @@ import logging
 import os
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -17,20 +16,16 @@ from core.errors import BotError
 log = logging.getLogger(__name__)
 
 _Stamp = tuple[int, int, int, int] | None
+_INTERVAL = 1.0
+"""Seconds between two looks at the files."""
+_FIRST_PAUSE = 30.0
+"""Seconds until something unavailable is tried again, for the first time."""
 _LONGEST_PAUSE = 600.0
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Pace:
-    """How often to look at the files, and how long to wait before something unavailable is tried again; both in seconds."""
-
-    interval: float = 1.0
-    first_pause: float = 30.0
 
 
 @asynccontextmanager
 async def stays_current(
-    installation: Installation, state: Path, files: Iterable[Path], wanted: asyncio.Event, pace: Pace | None = None
+    installation: Installation, state: Path, files: Iterable[Path], wanted: asyncio.Event
 ) -> AsyncIterator[None]:
     """Reload while the context is open: whenever `wanted` is set, when one of the files changes, and for `secrets reload`.
 
@@ -41,7 +36,7 @@ async def stays_current(
     async with listen(state, {"reload": lambda: _on_request(installation)}):
         tasks = [
             asyncio.create_task(_when_wanted(installation, wanted)),
-            asyncio.create_task(keep_current(installation, watch, pace or Pace())),
+            asyncio.create_task(keep_current(installation, watch)),
         ]
         try:
             yield
@@ -102,17 +97,17 @@ def watched_files(installation: Installation, always: Iterable[Path]) -> Iterato
             yield Path(provider.path)
 
 
-async def keep_current(installation: Installation, watch: FileWatch, pace: Pace) -> None:
+async def keep_current(installation: Installation, watch: FileWatch) -> None:
     """Reload for ever: after each change, and after a pause while a reload has failed or a secret is missing. The pause doubles
     each time, up to ten minutes."""
-    pause, waited = pace.first_pause, 0.0
+    pause, waited = _FIRST_PAUSE, 0.0
     while True:
-        await asyncio.sleep(pace.interval)
+        await asyncio.sleep(_INTERVAL)
         is_due = watch.has_changed()
         if installation.failure is None and not installation.unresolved():
-            pause, waited = pace.first_pause, 0.0
+            pause, waited = _FIRST_PAUSE, 0.0
         elif not is_due:
-            waited += pace.interval
+            waited += _INTERVAL
             is_due = waited >= pause
             pause, waited = (min(2 * pause, _LONGEST_PAUSE), 0.0) if is_due else (pause, waited)
         if is_due:

@@ -189,6 +189,6 @@ async def _readiness(app: ServedApp, services: Sequence[_Service], operation: Op
 def _unresolved(app: ServedApp) -> list[str]:
     """Credentials whose secret reference gives nothing, each once, whichever agents share it; and stores that cannot be read."""
     held = {agent: app.snapshots.take(SessionKey(agent, "main")).credentials for agent in app.rules.agents}
-    names = [p.id for found in held.values() for p in found.profiles.values() if p.is_unresolved]
+    names = [p.id for found in held.values() for p in found.unresolved]
     unread = [f"credentials of {agent}: the store cannot be read" for agent, found in held.items() if found.unreadable]
     return [f"secret of {name}: not resolved" for name in dict.fromkeys(names)] + unread

@@ -15,11 +15,10 @@ def open_settings(
     paths: Paths, environ: Mapping[str, str], *, required: bool = True, before: Environment | None = None
 ) -> tuple["Settings", Environment]:
     """The config and the environment with all its layers, the login shell's too. See bot.config.complete."""
-    from adapters.providers.builtin import builtin_providers
+    from adapters.providers.builtin import declared_variables
     from bot.config.complete import complete
 
-    declared = [name for provider in builtin_providers().values() for name in provider.env]
-    return complete(paths.config, environ, _ask_shell, declared, required=required, before=before)
+    return complete(paths.config, environ, _ask_shell, declared_variables(), required=required, before=before)
 
 
 def _ask_shell(process: Mapping[str, str], timeout: timedelta) -> Mapping[str, str]:

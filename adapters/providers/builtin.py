@@ -44,3 +44,8 @@ def _provider(name: str, entry: dict[str, Any]) -> BuiltinProvider:
         BuiltinModel(**{**model, "inputs": tuple(model.get("inputs", ()))}) for model in entry.get("models", ())
     )
     return BuiltinProvider(**{**entry, "id": name, "env": tuple(entry["env"]), "models": models})
+
+
+def declared_variables() -> tuple[str, ...]:
+    """The variables that the built-in providers declare for their keys, each once, in the order of the table."""
+    return tuple(dict.fromkeys(name for provider in builtin_providers().values() for name in provider.env))

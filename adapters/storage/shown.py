@@ -88,9 +88,7 @@ def _values(shown: Shown) -> dict[str, Any]:
         "at": to_micros(shown.at),
         "card": shown.card,
         "message": None if shown.message is None else storable(shown.message.text),
-        "images": to_json([[image.media_type, base64.b64encode(image.data).decode()] for image in shown.message.images])
-        if shown.message
-        else None,
+        "images": _packed(shown.message.images) if shown.message is not None and shown.message.images else None,
         "used_by": None,
     }
 

@@ -94,6 +94,11 @@ class ProfileSet:
     """Providers of entries that cannot be used: the same holds for each of them."""
     _found: dict[Hashable, Any] = field(default_factory=dict, init=False, repr=False, compare=False)
 
+    @property
+    def unresolved(self) -> tuple[AuthProfile, ...]:
+        """The profiles without a secret because their reference gives none."""
+        return self.once("unresolved", lambda: tuple(p for p in self.profiles.values() if p.is_unresolved))
+
     def once(self, question: Hashable, answer: Callable[[], T]) -> T:
         """The answer to a question about this set and nothing else, found once. Nothing in a set changes, and it is the same
         one for every message until a store does."""
