@@ -1,6 +1,5 @@
 """`/compact`: the conversation becomes a summary of itself, written by the session's own model."""
 
-import logging
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
 
@@ -19,8 +18,6 @@ from core.screening import Screen
 from core.sessions.history import Message, Role
 from core.sessions.ports import Answered, TurnRecord
 
-log = logging.getLogger(__name__)
-
 _SHARES = (0.9, 0.5, 0.2)
 """Parts of the model's context that are tried, each after the one before was too long. The rest is for the summary."""
 _WISH = (
@@ -29,6 +26,7 @@ _WISH = (
     "conversation's language, without an introduction."
 )
 _HEADING = "Summary of our conversation so far:"
+_DROPPED = "A new conversation has begun meanwhile, so the summary is dropped."
 
 
 async def compact(
@@ -58,22 +56,21 @@ async def compact(
     if answer is None:
         yield replies[-1]
         return
+    now = parts.snapshots.take(key).session
+    if now.epoch != epoch:
+        replies = [Reply(kind=ReplyKind.NOTICE, text=_DROPPED)]
     record = TurnRecord(
         key=key,
         epoch=epoch,
         version=first.session.version,
         messages=(Message(Role.USER, f"{_HEADING}\n\n{text}"),) if text and whole else (),
-        session=parts.snapshots.take(key).session,
+        session=now,
         decisions=() if told is None else (told[1],),
         answered=None if item is None else Answered(item, tuple(reply_to_json(reply) for reply in replies)),
         spent=(spent_on(answer.snapshot, answer.candidate, answer.completed.usage, parts.clock.now()),),
         health=attempts.success,
         compacts=bool(text) and whole,
     )
-    if parts.snapshots.take(key).session.epoch != epoch:
-        replies = [
-            Reply(kind=ReplyKind.NOTICE, text="A new conversation has begun meanwhile, so the summary is dropped.")
-        ]
     await parts.sessions.finish_turn(record)
     for reply in replies:
         yield reply

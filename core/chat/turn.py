@@ -20,6 +20,7 @@ from core.chat.stop import Stop
 from core.clock import Clock
 from core.errors import StorageError
 from core.messages import Delta, Event, Reply, ReplyKind, TurnReport, Working, reply_to_json
+from core.models.ref import ModelRef
 from core.resolution import words
 from core.resolution.resolver import resolve
 from core.resolution.snapshot import Snapshot
@@ -160,34 +161,34 @@ class Turns:
             told = [Reply(kind=ReplyKind.NOTICE, text="Stopped. Nothing had been said yet.")]
             return self._paid(first, attempts), told
         replies = [Reply(kind=ReplyKind.TEXT, text=text), Reply(kind=ReplyKind.NOTICE, text="Stopped here.")]
-        record = TurnRecord(
-            key=first.session.key,
-            epoch=first.session.epoch,
-            version=first.session.version,
-            messages=(question, Message(Role.ASSISTANT, text)),
-            session=self._snapshots.take(first.session.key).session,
-            decisions=(),
-            answered=None if turn.item is None else Answered(turn.item, tuple(reply_to_json(r) for r in replies)),
-            spent=self._unfinished(first, attempts),
-        )
-        return record, replies
+        messages = (question, Message(Role.ASSISTANT, text))
+        answered = None if turn.item is None else Answered(turn.item, tuple(reply_to_json(r) for r in replies))
+        return self._unanswered(first, attempts, messages, answered), replies
 
     def _unfinished(self, first: Snapshot, attempts: Attempts) -> tuple[Spent, ...]:
         """What answers have cost that nobody has read to the end."""
         return tuple(spent_on(first, candidate, usage, self._clock.now()) for candidate, usage in attempts.unfinished)
 
     def _paid(self, first: Snapshot, attempts: Attempts) -> TurnRecord | None:
-        """The record of a turn without an answer; None where nothing was counted."""
-        if not attempts.unfinished:
-            return None
-        key = first.session.key
+        """The record of a turn of which only the cost is left; None where nothing was counted."""
+        return self._unanswered(first, attempts) if attempts.unfinished else None
+
+    def _unanswered(
+        self,
+        first: Snapshot,
+        attempts: Attempts,
+        messages: tuple[Message, ...] = (),
+        answered: Answered | None = None,
+    ) -> TurnRecord:
+        """The record of a turn that changes nothing of the session."""
         return TurnRecord(
-            key=key,
+            key=first.session.key,
             epoch=first.session.epoch,
             version=first.session.version,
-            messages=(),
-            session=self._snapshots.take(key).session,
+            messages=messages,
+            session=self._snapshots.take(first.session.key).session,
             decisions=(),
+            answered=answered,
             spent=self._unfinished(first, attempts),
         )
 
@@ -235,19 +236,25 @@ def _report(first: Snapshot, sees: Sees, attempts: Attempts, answer: Answer | No
     """The machine's account. A profile that the sender may not see is `hidden`, as in the replies."""
     usage = answer.completed.usage if answer is not None else Usage()
     cost = spent_on(answer.snapshot, answer.candidate, usage, first.now).cost if answer is not None else None
-    served = answer.candidate if answer is not None else None
-    tried = attempts.made[-1] if attempts.made else None
-    last = served or tried
-    pinned = resolve(first).pinned
-    profile = last.profile if last is not None else pinned.placed.profile if pinned is not None else None
+    last = answer.candidate if answer is not None else attempts.made[-1] if attempts.made else None
+    model, profile = (last.model, _named(last.profile, sees)) if last is not None else _expected(first, sees)
     return {
         "outcome": "ok" if answer is not None else "failed",
-        "model": str(last.model if last is not None else resolve(first).selected.ref),
-        "profile": pinned.profile if profile is None and pinned is not None else profile and _named(profile, sees),
+        "model": str(model),
+        "profile": profile,
         "attempts": [{**attempt.view(), "profile": _named(attempt.profile, sees)} for attempt in attempts.made],
         "usage": {"input_tokens": usage.input_tokens, "output_tokens": usage.output_tokens},
         "cost_usd": None if cost is None else cost / 1_000_000,
     }
+
+
+def _expected(first: Snapshot, sees: Sees) -> tuple[ModelRef, str | None]:
+    """Who would have served, where nobody was tried."""
+    resolution = resolve(first)
+    if resolution.pinned is None:
+        return resolution.selected.ref, None
+    known = resolution.pinned.placed.profile
+    return resolution.selected.ref, resolution.pinned.profile if known is None else _named(known, sees)
 
 
 def _named(profile: AuthProfile, sees: Sees) -> str:

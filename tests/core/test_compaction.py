@@ -146,6 +146,22 @@ async def test_messages_that_had_no_room_in_the_summary_are_told():
     assert reply.text.startswith("12 messages became this summary; the oldest 6 had no room in it and are gone")
 
 
+async def test_a_summary_of_a_conversation_that_was_reset_meanwhile_is_dropped_and_that_is_told():
+    world = await talked()
+    held = Held("a summary")
+    world.provider.script["acme:work"] = [held]
+    inbound = world.inbound("/compact")
+    compacting = asyncio.create_task(world.do(inbound))
+    async with asyncio.timeout(5):
+        await held.started.wait()
+        await world.say("/new")
+        held.release.set()
+        replies = await compacting
+    assert [r.text for r in replies] == ["A new conversation has begun meanwhile, so the summary is dropped."]
+    await world.say("fresh")
+    assert [m.text for m in world.provider.requests[-1].messages] == ["fresh"]
+
+
 async def test_an_empty_summary_was_paid_for_all_the_same():
     world = await talked()
     world.provider.script["acme:work"] = [" "]
