@@ -47,6 +47,10 @@ TABLE: dict[tuple[Ingress, Action], dict[Identity, Verdict]] = {
     (Ingress.BUTTON, Action.COMMAND): dict(zip(_ORDER, (_A, _A, _R, _R), strict=True)),
     (Ingress.SUGGEST, Action.CHAT): dict(zip(_ORDER, (_A, _A, _I, _I), strict=True)),
     (Ingress.SUGGEST, Action.COMMAND): dict(zip(_ORDER, (_A, _A, _I, _I), strict=True)),
+    (Ingress.EDIT, Action.CHAT): dict(zip(_ORDER, (_A, _A, _A, _I), strict=True)),
+    (Ingress.EDIT, Action.COMMAND): dict(zip(_ORDER, (_A, _A, _I, _I), strict=True)),
+    (Ingress.DELETION, Action.CHAT): dict(zip(_ORDER, (_A, _A, _A, _I), strict=True)),
+    (Ingress.DELETION, Action.COMMAND): dict(zip(_ORDER, (_A, _A, _I, _I), strict=True)),
 }
 _missing = [(ingress, action) for ingress in Ingress for action in Action if (ingress, action) not in TABLE]
 if _missing:

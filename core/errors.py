@@ -86,6 +86,13 @@ class LostRace(StorageError):
         )
 
 
+class UsedUp(UserError):
+    """A choice was already made from what was shown; nothing is done twice."""
+
+    def __init__(self) -> None:
+        super().__init__("number_without_picker", "This choice was already made.", "Look with /model.")
+
+
 class FailureReason(StrEnum):
     """Classes of a failed attempt (product.md 6)."""
 

@@ -151,10 +151,13 @@ class Gateway:
             try:
                 # With a message to follow, it is the turn that answers the inbox item.
                 own = None if has_question else item
-                outcome = await self._command(inbound, invocation, own, kept)
+                once = (
+                    pressed.token if pressed is not None and inbound.ingress is Ingress.BUTTON and kept is None else ""
+                )
+                outcome = await self._command(inbound, invocation, own, kept, once)
                 if outcome.later is not None:
                     yield Working()
-                    outcome = await self._stored(inbound, await outcome.later(), own, kept)
+                    outcome = await self._stored(inbound, await outcome.later(), own, kept, once)
             except BotError as error:
                 if kept is None:
                     raise
@@ -206,9 +209,10 @@ class Gateway:
         return Invocation("model", inline.argument), inline.rest
 
     async def _command(
-        self, inbound: Inbound, invocation: Invocation, item: int | None, kept: Message | None
+        self, inbound: Inbound, invocation: Invocation, item: int | None, kept: Message | None, once: str
     ) -> Outcome:
-        """Run a command and store what it changes, together with its replies; or give what it does later."""
+        """Run a command and store what it changes, together with its replies; or give what it does later. `once`: the shown
+        choices that a change uses up."""
         async with self._command_lanes.ticket(inbound.session):
             context = CommandContext(
                 snapshot=self._snapshots.take(inbound.session),
@@ -218,13 +222,17 @@ class Gateway:
                 busy=self._turns.busy(inbound.session),
                 stop=self._turns.stopper(inbound.session),
                 on_card=kept is not None,
+                rows=inbound.rows,
+                text=inbound.text if inbound.ingress is Ingress.BUTTON else "",
             )
             handler = BY_NAME[invocation.name].handler
             assert handler is not None, "a command without a handler is a turn"
             outcome = await handler(context, invocation.argument)
-            return outcome if outcome.later is not None else await self._stored(inbound, outcome, item, kept)
+            return outcome if outcome.later is not None else await self._stored(inbound, outcome, item, kept, once)
 
-    async def _stored(self, inbound: Inbound, outcome: Outcome, item: int | None, kept: Message | None) -> Outcome:
+    async def _stored(
+        self, inbound: Inbound, outcome: Outcome, item: int | None, kept: Message | None, once: str
+    ) -> Outcome:
         """The outcome as it is told, its change stored. A kept message that may not run yet stands below it on a card."""
         snapshot = self._snapshots.take(inbound.session)
         access, told, message = snapshot.rules.access, outcome.replies, None
@@ -237,11 +245,11 @@ class Gateway:
             replies[0] = replace(replies[0], replaces=True)
         if outcome.change is not None:
             replies = [replace(reply, shared=True) for reply in replies]
-            answered = None if item is None else Answered(item, tuple(reply_to_json(reply) for reply in replies))
+            answered = Answered(item, tuple(reply_to_json(reply) for reply in replies), once)
             await self._save(inbound.session, outcome.change, answered)
         return replace(outcome, replies=tuple(replies))
 
-    async def _save(self, key: SessionKey, change: Change, answered: Answered | None) -> None:
+    async def _save(self, key: SessionKey, change: Change, answered: Answered) -> None:
         if change.session is not None:
             await self._sessions.save_choice(change.session, change.decisions, answered)
             return

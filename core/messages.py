@@ -37,6 +37,10 @@ class Ingress(StrEnum):
     """A press on a choice that was shown: button, inline keyboard, select menu."""
     SUGGEST = "suggest"
     """Autocomplete: what could be typed."""
+    EDIT = "edit"
+    """A message that was written before reads differently now."""
+    DELETION = "deletion"
+    """A message that was written before was taken back."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,6 +66,15 @@ FileFetch = Callable[[], Awaitable[tuple[File, ...]]]
 """Fetches what was sent with a message. Asked for once, after the sender was let in. No file makes it raise: see `File.problem`."""
 
 
+@dataclass(frozen=True, slots=True)
+class Quoted:
+    """What a message replies to. `own`: the bot wrote it."""
+
+    author: str
+    text: str
+    own: bool = False
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Inbound:
     """One thing that a person did, already free of the platform's own syntax (no bot name in the command, no mention)."""
@@ -71,6 +84,16 @@ class Inbound:
     session: SessionKey
     place: Place
     text: str = ""
+    """What was written. For a button: what was typed into the question that it asks (`Button.asks`)."""
+    message: str = ""
+    """The platform's id of what was written; an edit or a deletion names the same."""
+    quoted: Quoted | None = None
+    chat: str = ""
+    """Where later announcements for this chat go, in the platform's own words; empty: they cannot go anywhere."""
+    rows: int = 0
+    """How many choices the platform shows under one message; 0: a terminal, which shows lists and takes numbers."""
+    has_secret: bool = False
+    """Something in it looked like a credential and was blotted out before anything was stored."""
     mentioned: bool = False
     """The bot was named or replied to. Always true in a private chat."""
     token: str = ""
@@ -100,9 +123,47 @@ class Button:
     n: int
     label: str
     command: str
+    """What the typed number does, and a press too unless `press` says otherwise."""
     group: str = "choice"
-    """choice: what the reply offers (a select menu or a keyboard row each); action: a button beside them (page, cancel, card)."""
+    """action: a button beside the choices (page, cancel, card). Every other name is one list of choices (a keyboard row each, or
+    a select menu of that title)."""
     selected: bool = False
+    press: str = ""
+    """What a press does where it only leads on: the next step of a picker."""
+    asks: str = ""
+    """The question that a press puts before it counts; the answer comes as `Inbound.text`. A platform that cannot ask at once
+    presses without, and the command answers with a `prompt`."""
+    earlier: bool = False
+    """A choice of a step before this one, for platforms with room to show both."""
+    detail: str = ""
+    """More about it than its label says, for platforms with room for a second line."""
+
+
+class Tone(StrEnum):
+    """How a fact is to be taken; platforms may colour it."""
+
+    PLAIN = "plain"
+    GOOD = "good"
+    WAITING = "waiting"
+    BAD = "bad"
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A fact: what it is about, and what is said of it. `number` is its place in a list, 0 for none."""
+
+    head: str
+    text: str
+    tone: Tone = Tone.PLAIN
+    number: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """Facts that belong together, under a title (may be empty)."""
+
+    title: str
+    rows: tuple[Row, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -123,6 +184,14 @@ class Reply:
     private: bool = False
     replaces: bool = False
     shared: bool = False
+    blocks: tuple[Block, ...] = ()
+    """The same as `text` where a platform has more than lines of text to say it with; what `buttons` offer may be missing."""
+    footer: str = ""
+    """A small line under an answer: who gave it and what it has cost."""
+    prompt: bool = False
+    """The sender is asked for a line of text that replies to this message."""
+    deletes: bool = False
+    """The message that this answers is to be removed, where the platform lets us."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,4 +224,8 @@ def reply_to_json(reply: Reply) -> dict[str, Any]:
 def reply_from_json(stored: Mapping[str, Any]) -> Reply:
     """The reply that `reply_to_json` stored."""
     buttons = tuple(Button(**button) for button in stored["buttons"])
-    return Reply(**{**stored, "kind": ReplyKind(stored["kind"]), "buttons": buttons})
+    blocks = tuple(
+        Block(block["title"], tuple(Row(**{**row, "tone": Tone(row["tone"])}) for row in block["rows"]))
+        for block in stored.get("blocks", ())
+    )
+    return Reply(**{**stored, "kind": ReplyKind(stored["kind"]), "buttons": buttons, "blocks": blocks})

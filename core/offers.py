@@ -27,7 +27,7 @@ class Offers:
     async def offer(self, inbound: Inbound, reply: Reply, message: Message | None = None) -> Reply:
         """The reply with a token for its choices. `message` makes it a card: it is kept and runs after the choice. Where nothing
         can be stored the reply says so and has no buttons."""
-        if not reply.buttons:
+        if not reply.buttons and not reply.prompt:
             return reply
         shown = Shown(
             token=secrets.token_urlsafe(9),
@@ -38,6 +38,8 @@ class Offers:
             at=self._clock.now(),
             card=message is not None,
             message=message,
+            presses=tuple(button.press for button in reply.buttons),
+            prompt=reply.text.partition("\n")[0] if reply.prompt else "",
         )
         try:
             await self._shown.show(shown)

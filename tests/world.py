@@ -77,9 +77,10 @@ class World:
     def __post_init__(self) -> None:
         self.clock = FakeClock()
         self.inbox = FakeInbox()
-        self.sessions = FakeSessionStore(self.inbox)
+        used: dict[str, int | None] = {}
+        self.sessions = FakeSessionStore(self.inbox, used=used)
         self.health = FakeHealthStore()
-        self.shown = FakeShownStore()
+        self.shown = FakeShownStore(used)
         self.provider = FakeProviderClient()
         self.check = FakeCredentialCheck()
         self.credentials = FakeProfileSource(self.profiles)

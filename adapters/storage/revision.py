@@ -8,7 +8,7 @@ from adapters.storage.failures import misses_schema, translated, unreadable
 from adapters.storage.files import look
 from core.errors import StorageError
 
-REVISIONS = ("0001_initial", "0002_spending")
+REVISIONS = ("0001_initial", "0002_spending", "0003_chat")
 """Every revision that this program knows, oldest first. A test holds it against the migrations themselves."""
 
 HEAD = REVISIONS[-1]

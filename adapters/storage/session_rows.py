@@ -17,7 +17,7 @@ from adapters.storage.columns import (
 from core.auth.profiles import PinMode
 from core.models.ref import ModelRef
 from core.sessions.key import SessionKey
-from core.sessions.session import AutoPin, Choice, Decision, Pin, Served, Session
+from core.sessions.session import AutoPin, Choice, Decision, Footer, Pin, Served, Session
 
 CURRENT, UNDO = "current", "undo"
 
@@ -41,6 +41,7 @@ def session_values(session: Session) -> dict[str, Any]:
         "served_model": str(served.model) if served else None,
         "served_profile": served.profile if served else None,
         "served_at": to_micros(served.at) if served else None,
+        "footer": session.footer.value if session.footer is not None else None,
     }
 
 
@@ -86,6 +87,7 @@ def read_session(key: SessionKey, row: Row | None, choices: Iterable[Row]) -> Se
             served=_read_served(row),
             epoch=row["epoch"],
             version=row["version"],
+            footer=_read_footer(row),
         )
     except (ValueError, LookupError, OverflowError, TypeError) as error:
         raise senseless(f"session {key}", error) from error
@@ -129,6 +131,12 @@ def _read_auto(stored: dict[str, Any]) -> AutoPin:
         used_at=from_micros(stored["used_at"]),
         order_fingerprint=stored["order"],
     )
+
+
+def _read_footer(row: Row) -> Footer | None:
+    """A database that was not migrated yet has no such column, and reads as what it has."""
+    value = row["footer"] if "footer" in row.keys() else None  # noqa: SIM118 (sqlite3's rows look for values)
+    return None if value is None else Footer(value)
 
 
 def _read_served(row: Row) -> Served | None:

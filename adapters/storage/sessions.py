@@ -12,6 +12,7 @@ from adapters.storage.health import store_health
 from adapters.storage.history_rows import keep_newest, read_history, store_history
 from adapters.storage.inbox import mark_answered
 from adapters.storage.session_rows import choice_values, decision_values, read_decision, read_session, session_values
+from adapters.storage.shown import use_up
 from adapters.storage.spending_rows import read_totals, store_spending
 from adapters.storage.tables import choices, decisions, history, sessions
 from core.errors import LostRace
@@ -90,8 +91,15 @@ def _save_choice(
     connection.execute(_DROP_OLDER, {"named": str(session.key), "before": session.epoch})
     _store_decisions(connection, session.key, made)
     if answered is not None:
-        mark_answered(connection, answered.item, answered.replies)
+        _answer(connection, answered)
     return stored
+
+
+def _answer(connection: Connection, answered: Answered) -> None:
+    if answered.token:
+        use_up(connection, answered.token, answered.item)
+    if answered.item is not None:
+        mark_answered(connection, answered.item, answered.replies)
 
 
 def _finish_turn(connection: Connection, record: TurnRecord, history_kept: int) -> None:
@@ -107,7 +115,7 @@ def _finish_turn(connection: Connection, record: TurnRecord, history_kept: int) 
     if record.health is not None:
         store_health(connection, record.health)
     if record.answered is not None:
-        mark_answered(connection, record.answered.item, record.answered.replies)
+        _answer(connection, record.answered)
 
 
 def _store_session_after_turn(connection: Connection, stored: Session, record: TurnRecord) -> None:

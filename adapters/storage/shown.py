@@ -11,6 +11,7 @@ from adapters.storage import tables
 from adapters.storage.columns import Row, from_micros, senseless, storable, to_json, to_micros
 from adapters.storage.engine import Database
 from adapters.storage.session_rows import read_key
+from core.errors import UsedUp
 from core.sessions.history import Image, Message, Role
 from core.sessions.key import SessionKey
 from core.sessions.ports import Shown, Use
@@ -34,6 +35,12 @@ _USE = (
 _USER = select(_shown.c.used_by).where(_shown.c.token == bindparam("named"))
 _NO_ITEM = 0
 """Used by a press that came without an inbox: it has nothing that could repeat it."""
+
+
+def use_up(connection: Connection, token: str, item: int | None) -> None:
+    """Use shown choices in the transaction of what the choice changes. Raises UsedUp if they were used already."""
+    if not connection.execute(_USE, {"named": token, "item": item or _NO_ITEM}).rowcount:
+        raise UsedUp
 
 
 class SqlShownStore:
@@ -90,6 +97,8 @@ def _values(shown: Shown) -> dict[str, Any]:
         "message": None if shown.message is None else storable(shown.message.text),
         "images": _packed(shown.message.images) if shown.message is not None and shown.message.images else None,
         "used_by": None,
+        "presses": to_json(list(shown.presses)) if any(shown.presses) else None,
+        "prompt": storable(shown.prompt) if shown.prompt else None,
     }
 
 
@@ -104,6 +113,9 @@ def _read(row: Row) -> Shown:
             at=from_micros(row["at"]),
             card=row["card"],
             message=None if row["message"] is None else Message(Role.USER, row["message"], _images(row["images"])),
+            presses=tuple(json.loads(row["presses"] or "[]")),
+            prompt=row["prompt"] or "",
+            used=row["used_by"] is not None,
         )
     except (ValueError, TypeError, OverflowError) as error:
         raise senseless("choices that were shown", error) from error

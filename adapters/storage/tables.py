@@ -42,6 +42,7 @@ sessions = Table(
     Column("served_model", Text),
     Column("served_profile", Text),
     Column("served_at", _Moment),
+    Column("footer", Text),
 )
 
 choices = Table(
@@ -70,6 +71,7 @@ history = Table(
     Column("epoch", Integer, nullable=False),
     Column("role", Text, nullable=False),
     Column("text", Text, nullable=False),
+    Column("source", Text),
     Index(None, "session", "epoch", "id"),
 )
 
@@ -153,6 +155,8 @@ shown = Table(
     Column("message", Text),
     Column("images", Text),
     Column("used_by", BigInteger),
+    Column("presses", Text),
+    Column("prompt", Text),
     Unique("token"),
     Index(None, "session", "sender", "id"),
     Index(None, "at"),
@@ -182,4 +186,30 @@ marks = Table(
     Column("platform", Text, primary_key=True),
     Column("account", Text, primary_key=True),
     Column("mark", Text, nullable=False),
+)
+
+chats = Table(
+    "chats",
+    metadata,
+    Column("session", Text, primary_key=True),
+    Column("platform", Text, nullable=False),
+    Column("account", Text, nullable=False),
+    Column("chat", Text, nullable=False),
+    Column("seen_at", _Moment, nullable=False),
+)
+
+pairings = Table(
+    "pairings",
+    metadata,
+    Column("person", Text, primary_key=True),
+    Column("account", Text, nullable=False),
+    Column("name", Text, nullable=False),
+    Column("chat", Text, nullable=False),
+    Column("code", Text),
+    Column("asked_at", _Moment, nullable=False),
+    Column("expires_at", _Moment),
+    Column("state", Text, nullable=False),
+    Column("decided_by", Text),
+    Column("decided_at", _Moment),
+    Unique("code"),
 )

@@ -56,6 +56,10 @@ class CommandContext(Asker):
     """Ends the running turn."""
     on_card: bool = False
     """It was chosen on a card that has kept a message."""
+    rows: int = 0
+    """How many choices the platform shows under one message; 0: a terminal."""
+    text: str = ""
+    """What was typed into the question that the pressed button asks."""
 
 
 Handler = Callable[[CommandContext, str], Awaitable[Outcome]]

@@ -11,10 +11,12 @@ from core.sessions.session import Session
 
 @dataclass(frozen=True, slots=True)
 class State:
-    """Sessions (an unknown key reads as an empty session) and the health of every credential, read at one moment."""
+    """Sessions (an unknown key reads as an empty session), the health of every credential, and the sender keys of those who are
+    paired (core.pairing), read at one moment."""
 
     sessions: Mapping[SessionKey, Session] = field(default_factory=dict)
     health: tuple[ProfileHealth, ...] = ()
+    paired: frozenset[str] = frozenset()
 
 
 class StateReader(Protocol):

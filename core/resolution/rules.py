@@ -44,11 +44,17 @@ class AgentRules:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AccessRules:
-    """Sender keys `platform:id` that own the installation or may use it, and groups whose members may chat (product.md 8)."""
+    """Sender keys `platform:id` that own the installation or may use it, and groups whose members may chat (product.md 8).
+
+    `allow` may also name a role of Discord, `discord:role:<id>`. `paired` are those whom an owner has let in by a pairing code:
+    in private chats only. `pairing`: whether a stranger is given such a code.
+    """
 
     owners: frozenset[str] = frozenset()
     allow: frozenset[str] = frozenset()
     groups: frozenset[str] = frozenset()
+    paired: frozenset[str] = frozenset()
+    pairing: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

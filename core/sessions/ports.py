@@ -16,10 +16,12 @@ from core.sessions.spending import Spent, Total
 @dataclass(frozen=True, slots=True)
 class Answered:
     """The inbox item that caused a write, and the replies to it. Stored in the same transaction, so that a restart delivers
-    the answer and never does the work twice."""
+    the answer and never does the work twice. `item` None: there is no inbox. `token`: the shown choices that the write uses up
+    (see `Shown`); UsedUp is raised, and nothing stored, if they were already."""
 
-    item: int
+    item: int | None
     replies: tuple[Mapping[str, Any], ...]
+    token: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,7 +83,9 @@ class SessionStore(Protocol):
 class Shown:
     """Choices that were shown to a sender in a session: what a number or a button press refers to.
 
-    `commands[n - 1]` is what choice n does. `message` is a kept message that runs after the choice (product.md 5.2).
+    `commands[n - 1]` is what choice n does, `presses[n - 1]` what a press on it does where that is not empty. `message` is a kept
+    message that runs after the choice (product.md 5.2). `prompt` is a question that the sender was asked, empty for choices: the
+    message that replies to it completes `commands[0]`. `used`: a choice of them was made that changed something.
     """
 
     token: str
@@ -92,8 +96,11 @@ class Shown:
     """Fingerprint of the catalogue that the choices were made from."""
     at: datetime
     card: bool = False
-    """A card's buttons resume the kept message and can be used once; a picker's may be pressed again."""
+    """A card's buttons resume the kept message and can be used once; a picker's until one of them has changed something."""
     message: Message | None = None
+    presses: tuple[str, ...] = ()
+    prompt: str = ""
+    used: bool = False
 
 
 class Use(StrEnum):

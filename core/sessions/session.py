@@ -7,6 +7,7 @@ agent's default.
 
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from enum import StrEnum
 
 from core.auth.profiles import PinMode
 from core.durations import span_is_over
@@ -71,6 +72,14 @@ class Served:
     at: datetime
 
 
+class Footer(StrEnum):
+    """What stands under an answer: nothing, the tokens, or model, credential, tokens and cost."""
+
+    OFF = "off"
+    TOKENS = "tokens"
+    FULL = "full"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Session:
     """One conversation's state. `version` counts changes of `choices` (compare-and-swap); `epoch` counts `/new`."""
@@ -83,6 +92,8 @@ class Session:
     served: Served | None = None
     epoch: int = 0
     version: int = 0
+    footer: Footer | None = None
+    """None: as its parent has it, or the configuration."""
 
     def standing(self, now: datetime) -> tuple[Choice, ...]:
         """The choices that have not ended, bottom to top."""

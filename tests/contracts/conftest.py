@@ -69,8 +69,9 @@ def readable(request: pytest.FixtureRequest, tmp_path: Path, empty_database: byt
 def fake_stores() -> Stores:
     inbox = FakeInbox()
     health = FakeHealthStore()
-    sessions = FakeSessionStore(inbox, health)
-    return Stores(sessions, FakeShownStore(), health, inbox, FakeStateReader(sessions, health))
+    used: dict[str, int | None] = {}
+    sessions = FakeSessionStore(inbox, health, used)
+    return Stores(sessions, FakeShownStore(used), health, inbox, FakeStateReader(sessions, health))
 
 
 def sql_stores(path: Path, content: bytes) -> Iterator[Stores]:

@@ -4,8 +4,12 @@ import asyncio
 from dataclasses import replace
 from datetime import timedelta
 
+import pytest
+
+from core.errors import UsedUp
 from core.sessions.history import Image, Message, Role
-from core.sessions.ports import Shown, Use
+from core.sessions.ports import Answered, Shown, Use
+from core.sessions.session import Session
 from tests.contracts.conftest import Stores
 from tests.contracts.values import KEY, NOW, TOPIC
 
@@ -58,7 +62,24 @@ async def test_of_two_presses_only_one_is_first_and_its_own_item_is_known_again(
     first = answers.index(Use.FIRST) + 1
     assert await stores.shown.use_shown("t1", first) is Use.AGAIN, "the same inbox item, after a restart"
     assert await stores.shown.use_shown("t1", None) is Use.TAKEN
-    assert await stores.shown.find_shown("t1") == PICKER
+    assert await stores.shown.find_shown("t1") == replace(PICKER, used=True)
+
+
+async def test_a_change_uses_up_the_choices_that_it_was_made_from_or_is_not_stored(stores: Stores):
+    await stores.shown.show(PICKER)
+    session = await stores.sessions.save_choice(Session(key=KEY), (), Answered(None, (), "t1"))
+    found = await stores.shown.find_shown("t1")
+    assert found is not None
+    assert found.used
+    with pytest.raises(UsedUp):
+        await stores.sessions.save_choice(replace(session, epoch=9), (), Answered(None, (), "t1"))
+    assert stores.state.read([KEY]).sessions[KEY] == session
+
+
+async def test_steps_and_questions_are_kept(stores: Stores):
+    shown = replace(PICKER, presses=("", "/pick models acme 1"), prompt="Which model?")
+    await stores.shown.show(shown)
+    assert await stores.shown.find_shown("t1") == shown
 
 
 async def test_what_is_older_than_a_day_is_forgotten_when_the_next_is_shown(stores: Stores):

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import replace
 
-from core.errors import LostRace
+from core.errors import LostRace, UsedUp
 from core.sessions.history import Message
 from core.sessions.key import SessionKey
 from core.sessions.ports import Answered, TurnRecord
@@ -20,7 +20,14 @@ class FakeSessionStore:
     turn's credential is stored.
     """
 
-    def __init__(self, inbox: FakeInbox | None = None, health: FakeHealthStore | None = None) -> None:
+    def __init__(
+        self,
+        inbox: FakeInbox | None = None,
+        health: FakeHealthStore | None = None,
+        used: dict[str, int | None] | None = None,
+    ) -> None:
+        """`used` is that of the FakeShownStore beside it."""
+        self.used = {} if used is None else used
         self.inbox = inbox or FakeInbox()
         self.health = health or FakeHealthStore()
         self.sessions: dict[SessionKey, Session] = {}
@@ -73,7 +80,11 @@ class FakeSessionStore:
         return tuple(reversed(self.decided.get(key, [])))[: max(0, limit)]
 
     def _answer(self, answered: Answered | None) -> None:
-        if answered is not None:
+        if answered is not None and answered.token:
+            if answered.token in self.used:
+                raise UsedUp
+            self.used[answered.token] = answered.item
+        if answered is not None and answered.item is not None:
             self.inbox.mark_answered(answered.item, answered.replies)
 
 

@@ -1,5 +1,6 @@
 """Shown choices in memory."""
 
+from dataclasses import replace
 from datetime import timedelta
 
 from core.sessions.key import SessionKey
@@ -9,21 +10,23 @@ from core.sessions.ports import Shown, Use
 class FakeShownStore:
     """`core.sessions.ports.ShownStore`. Look at `shown` (oldest first) and `used` (token -> inbox item)."""
 
-    def __init__(self) -> None:
+    def __init__(self, used: dict[str, int | None] | None = None) -> None:
         self.shown: list[Shown] = []
-        self.used: dict[str, int | None] = {}
+        self.used = {} if used is None else used
 
     async def show(self, shown: Shown) -> None:
         oldest = shown.at - timedelta(days=1)
         self.shown = [one for one in self.shown if one.at >= oldest and one.token != shown.token]
         self.shown.append(shown)
-        self.used = {token: item for token, item in self.used.items() if token in {o.token for o in self.shown[:-1]}}
+        for token in self.used.keys() - {one.token for one in self.shown[:-1]}:
+            del self.used[token]
 
     async def last_shown(self, session: SessionKey, sender: str) -> Shown | None:
         return next((one for one in reversed(self.shown) if (one.session, one.sender) == (session, sender)), None)
 
     async def find_shown(self, token: str) -> Shown | None:
-        return next((one for one in self.shown if one.token == token), None)
+        found = next((one for one in self.shown if one.token == token), None)
+        return found and replace(found, used=token in self.used)
 
     async def use_shown(self, token: str, item: int | None) -> Use:
         if token in self.used:

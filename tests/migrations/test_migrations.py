@@ -55,6 +55,8 @@ def test_an_empty_place_gets_the_whole_schema(path: Path):
         "shown",
         "inbox",
         "marks",
+        "chats",
+        "pairings",
     } <= tables(path)
     assert path.stat().st_mode & 0o777 == 0o600
     assert migrate.upgrade(path) == (HEAD, HEAD)
