@@ -4,7 +4,7 @@ A moment is an integer: microseconds since 1970 in UTC. It sorts, comes back exa
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any, Protocol
 
@@ -18,6 +18,8 @@ class Row(Protocol):
     """A row of either library, asked by column name."""
 
     def __getitem__(self, name: str, /) -> Any: ...
+
+    def keys(self) -> Iterable[str]: ...
 
 
 def to_micros(moment: datetime) -> int:
