@@ -37,10 +37,12 @@ if TYPE_CHECKING:
     from bot.config.settings import Settings
     from bot.installation import InForce, Installation
     from bot.run import ServedPlatform
+    from core.announcements import Announcer
     from core.auth.ports import HealthStore
     from core.chat.ports import ProviderClient
     from core.gateway import Gateway
     from core.ports import Inbox
+    from core.watch.rounds import Watch
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +55,8 @@ class App:
     inbox: "Inbox"
     snapshots: SnapshotSource
     platforms: Sequence["ServedPlatform"]
+    announcer: "Announcer"
+    watch: "Watch"
 
     @property
     def rules(self) -> Rules:
@@ -122,13 +126,13 @@ async def build_app(
     from adapters.storage.health import SqlHealthStore
     from adapters.storage.inbox import SqlInbox
     from adapters.storage.migrate import ensure
-    from adapters.storage.older_stores import import_older_stores
     from adapters.storage.sessions import SqlSessionStore
     from adapters.storage.shown import SqlShownStore
     from adapters.storage.state import SqlStateReader
     from adapters.storage.turn_locks import TurnLocks
     from bot.checking import ProviderCheck
     from bot.platforms_wiring import enabled_platforms
+    from bot.watch_wiring import make_herald, make_watch
     from core.chat.turn import Turns
     from core.commands.checks import Checks
     from core.gateway import Gateway
@@ -144,22 +148,34 @@ async def build_app(
         sessions = SqlSessionStore(database)
         snapshots = SnapshotSource(lambda: installation.rules, installation, SqlStateReader(database), time)
         client, health = HttpProviderClient(time), SqlHealthStore(database)
-        for sentence in await import_older_stores(
-            paths.state, settings.agents.list, paths.oauth, time, health, installation
-        ):
-            log.info("%s", sentence)
+        await _import_older(settings, paths, time, health, installation)
         turns = Turns(snapshots, sessions, health, provider or client, time)
         checks = Checks(snapshots, health, ProviderCheck(client, time))
-        gateway = Gateway(snapshots, sessions, SqlShownStore(database), turns, time, redact, guard, checks)
+        shown = SqlShownStore(database)
+        announcer, pairing = make_herald(database, shown, snapshots, installation, time)
+        gateway = Gateway(snapshots, sessions, shown, turns, time, redact, guard, checks, pairing, announcer)
+        watch = make_watch(database, announcer, pairing, snapshots, inbox, installation, gateway, time)
         served = (
             platforms
             if platforms is not None
             else enabled_platforms(settings, sources, installation.rules, inbox, gateway, time)
         )
         try:
-            yield App(installation, time, gateway, inbox, snapshots, served)
+            yield App(installation, time, gateway, inbox, snapshots, served, announcer, watch)
         finally:
             await client.close()
+
+
+async def _import_older(
+    settings: "Settings", paths: Paths, clock: Clock, health: "HealthStore", installation: "Installation"
+) -> None:
+    """What older layouts hold, and the log what came of it."""
+    from adapters.storage.older_stores import import_older_stores
+
+    for sentence in await import_older_stores(
+        paths.state, settings.agents.list, paths.oauth, clock, health, installation
+    ):
+        log.info("%s", sentence)
 
 
 async def _installation(

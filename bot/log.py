@@ -36,6 +36,11 @@ def redact(text: str) -> str:
     return _redactor.redact(text)
 
 
+def redact_known(text: str) -> str:
+    """A text without the values that the process knows to be confidential; what only looks so stays."""
+    return _redactor.redact_known(text)
+
+
 def learn_secrets(values: Iterable[str]) -> None:
     """Hide these from now on, in logs, errors and tracebacks."""
     _redactor.learn(values)

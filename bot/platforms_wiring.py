@@ -56,6 +56,8 @@ def enabled_platforms(
                 api_base_url=discord.api_base_url,
                 gateway_url=discord.gateway_url,
                 suggest=gateway.suggest,
+                arguments={c.name: c.argument for c in COMMANDS if c.argument and not c.hidden},
+                may_answer=gateway.may_command,
                 **common,
             )
         )

@@ -13,7 +13,8 @@ from typing import Protocol
 
 from bot.health_http import Readiness, loopback_address, serve_health
 from bot.instance import tell_service_manager
-from bot.log import redact
+from bot.log import redact, redact_known
+from core.announcements import Announcer
 from core.clock import Clock
 from core.errors import BotError, ConfigError
 from core.gateway import Gateway
@@ -22,6 +23,7 @@ from core.ports import Inbox, Update
 from core.resolution.rules import Rules
 from core.resolution.source import SnapshotSource
 from core.sessions.key import SessionKey
+from core.watch.rounds import Watch
 
 log = logging.getLogger(__name__)
 
@@ -56,6 +58,10 @@ class ServedApp(Protocol):
     def snapshots(self) -> SnapshotSource: ...
     @property
     def platforms(self) -> Sequence[ServedPlatform]: ...
+    @property
+    def announcer(self) -> Announcer: ...
+    @property
+    def watch(self) -> Watch: ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,8 +98,10 @@ async def serve(app: ServedApp, operation: Operation) -> None:
             serving = [group.create_task(service.serve()) for service in services]
             tell_service_manager("READY=1", operation.environ)
             announcing = group.create_task(_announce_stop(operation))
+            watching = group.create_task(_watch(app, operation))
             await asyncio.wait(serving)
             announcing.cancel()
+            watching.cancel()
     failures = [service.failure for service in services if service.failure is not None]
     if not operation.stop.is_set() and failures:
         raise failures[-1]
@@ -105,6 +113,16 @@ async def _announce_stop(operation: Operation) -> None:
     tell_service_manager("STOPPING=1", operation.environ)
 
 
+async def _watch(app: ServedApp, operation: Operation) -> None:
+    """Watch until a stop is asked for: what is told after that is told by the next start."""
+    watching = asyncio.create_task(app.watch.run())
+    try:
+        await operation.stop.wait()
+    finally:
+        watching.cancel()
+        await asyncio.wait((watching,))
+
+
 class _Service:
     """One platform with its intake, for as long as the process runs it."""
 
@@ -114,7 +132,8 @@ class _Service:
         self.failure: BotError | None = None
         self._platform = platform
         self._operation = operation
-        self._intake = Intake(app.inbox, app.gateway, platform, app.clock)
+        self._intake = Intake(app.inbox, app.gateway, platform, app.clock, redact_known)
+        app.announcer.serve(platform, self._intake.announce)
 
     async def serve(self) -> None:
         """Listen until told to stop or until the platform fails for good; then wind down. Raises nothing but a cancellation."""

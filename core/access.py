@@ -1,8 +1,8 @@
 """Who may do what, where (product.md 8). Closed: what no row allows is not done.
 
 Every way into the gateway has a row in `TABLE`; a new kind of ingress without one fails at import. Being allowed in a
-private chat gives no right to anybody else in a group; being listed gives a group's members the right to chat, not to
-command.
+private chat gives no right to anybody else in a group, nor to oneself where it came by pairing; being listed gives a group's
+members the right to chat, not to command.
 """
 
 from enum import StrEnum
@@ -61,11 +61,21 @@ def identify(inbound: Inbound, access: AccessRules) -> Identity:
     """What the sender is. Only ids count; a name gives nothing."""
     if inbound.sender.key in access.owners:
         return Identity.OWNER
-    if inbound.sender.key in access.allow:
+    if inbound.sender.key in access.allow or _has_role(inbound, access):
+        return Identity.ALLOWED
+    if inbound.place.direct and inbound.sender.key in access.paired:
         return Identity.ALLOWED
     if not inbound.place.direct and not access.groups.isdisjoint(inbound.place.ids):
         return Identity.MEMBER
     return Identity.STRANGER
+
+
+def _has_role(inbound: Inbound, access: AccessRules) -> bool:
+    """Whether a role of the sender is allowed. Roles are those of the guild that they write in: elsewhere they have none."""
+    if inbound.place.direct:
+        return False
+    sender = inbound.sender
+    return any(f"{sender.platform}:role:{role}" in access.allow for role in sender.roles)
 
 
 def decide(inbound: Inbound, action: Action, access: AccessRules) -> Verdict:

@@ -1,7 +1,8 @@
 """The one door: Inbound in, events out; and the error boundary. What is refused, stored or answered is decided below it.
 
-Order of things: choices that have ended are told and removed first; then access; then a command, a press, a number, an inline
-`/model`, or a turn. Commands of a session run one after the other and do not wait for a turn; turns wait for one another.
+Order of things: access; then what holds a secret goes no further; then a command, a press, a number, an inline `/model`, a
+correction of something said before, or a turn. Commands of a session run one after the other and do not wait for a turn; turns
+wait for one another.
 """
 
 import logging
@@ -11,34 +12,38 @@ from contextlib import aclosing
 from dataclasses import replace
 
 from core.access import Action, Verdict, decide
-from core.chat.card import card_again, retry_card
-from core.chat.lanes import Lanes, Ticket
+from core.announcements import Announcer
+from core.blotting import secret_refusal
+from core.chat.lanes import Ticket
+from core.chat.names import source_of
 from core.chat.ports import TurnGuard
-from core.chat.settle import settle
 from core.chat.turn import Turns
 from core.clock import Clock
+from core.command_work import Asked, CommandWork, Said
 from core.commands.checks import Checks
-from core.commands.command import Change, CommandContext, Outcome
 from core.commands.errors_told import error_reply
 from core.commands.model_request import RESERVED
+from core.commands.new import split_new
 from core.commands.parse import Invocation, parse, parse_inline
-from core.commands.presses import Pressed, find_number, find_press
+from core.commands.presses import find_number, find_press, find_prompt
 from core.commands.registry import BY_NAME
 from core.commands.suggestions import suggestions
 from core.commands.visibility import is_owner, sees
+from core.corrections import Corrections
 from core.errors import BotError, LostRace, StorageError, Suggestion, UserError
-from core.messages import Event, Inbound, Ingress, Reply, ReplyKind, Working, reply_to_json
+from core.messages import Event, Inbound, Ingress, Reply, ReplyKind, Working
 from core.offers import Offers
-from core.resolution.resolver import resolve
+from core.pairing import Pairing
 from core.resolution.snapshot import Snapshot
 from core.resolution.source import SnapshotSource
 from core.screening import Screen
-from core.sessions.history import Message
 from core.sessions.key import SessionKey
-from core.sessions.ports import Answered, SessionStore, ShownStore, TurnRecord, Use
-from core.turn_work import TurnWork, Work, screen_for
+from core.sessions.ports import SessionStore, ShownStore
+from core.turn_work import TurnWork, Work
 
 log = logging.getLogger(__name__)
+
+_CORRECTIONS = (Ingress.EDIT, Ingress.DELETION)
 
 
 class Gateway:
@@ -54,16 +59,20 @@ class Gateway:
         redact: Callable[[str], str],
         guard: TurnGuard,
         checks: Checks,
+        pairing: Pairing,
+        announcer: Announcer,
     ) -> None:
         self._snapshots = snapshots
         self._sessions = sessions
         self._shown = shown
         self._clock = clock
         self._redact = redact
-        self._checks = checks
+        self._pairing = pairing
+        self._announcer = announcer
         self._offers = Offers(shown, snapshots, clock)
         self._turns = TurnWork(snapshots, sessions, turns, self._offers, redact, guard)
-        self._command_lanes = Lanes()
+        self._commands = CommandWork(snapshots, sessions, shown, self._offers, self._turns, checks, pairing, redact)
+        self._corrections = Corrections(sessions, shown, self._offers, self._turns)
 
     async def handle(self, inbound: Inbound, item: int | None = None) -> AsyncGenerator[Event, None]:
         """Answer one inbound. Never raises for anything that a sender, a provider or a file can cause."""
@@ -86,15 +95,20 @@ class Gateway:
         snapshot = self._snapshots.take(inbound.session)
         if decide(inbound, Action.COMMAND, snapshot.rules.access) is not Verdict.ALLOW:
             return ()
-        return suggestions(snapshot, sees(inbound.sender, snapshot.rules.access), inbound.text)
+        totals = await self._sessions.totals(inbound.session)
+        return suggestions(snapshot, sees(inbound.sender, snapshot.rules.access), inbound.text, totals)
+
+    def may_command(self, inbound: Inbound) -> bool:
+        """Whether a command of this sender is answered there. For platforms that must say at once who sees the answer."""
+        return decide(inbound, Action.COMMAND, self._snapshots.take(inbound.session).rules.access) is Verdict.ALLOW
 
     def waits(self, inbound: Inbound) -> bool:
-        """Whether this is a message that waits for the turn before it. Commands and presses do not."""
-        aliases = self._aliases(self._snapshots.take(inbound.session))
-        try:
-            return inbound.ingress is Ingress.MESSAGE and parse(inbound.text, aliases) is None
-        except UserError:
-            return False
+        """Whether this waits for the turn before it: a message, or the correction of one that is not answered yet. Commands and
+        presses do not."""
+        if inbound.ingress in _CORRECTIONS:
+            return self._corrections.waits(inbound)
+        invocation, mistake = self._parse(inbound, self._snapshots.take(inbound.session))
+        return inbound.ingress is Ingress.MESSAGE and invocation is None and mistake is None
 
     def busy(self, key: SessionKey) -> bool:
         """Whether a turn of this session is running."""
@@ -102,18 +116,24 @@ class Gateway:
 
     async def _answer(self, inbound: Inbound, item: int | None) -> AsyncGenerator[Event, None]:
         snapshot = self._snapshots.take(inbound.session)
-        press = inbound.ingress is Ingress.BUTTON
         invocation, mistake = self._parse(inbound, snapshot)
-        command = press or invocation is not None or mistake is not None
-        refusal = self._refusal(inbound, Action.COMMAND if command else Action.CHAT, snapshot)
-        if refusal is not None:
-            for reply in refusal:
-                yield reply
+        command = inbound.ingress is Ingress.BUTTON or invocation is not None or mistake is not None
+        match decide(inbound, Action.COMMAND if command else Action.CHAT, snapshot.rules.access):
+            case Verdict.REFUSE:
+                yield _refusal(inbound)
+                return
+            case Verdict.IGNORE:
+                async for reply in self._to_stranger(inbound, snapshot, item):
+                    yield reply
+                return
+        if inbound.has_secret:
+            yield secret_refusal(snapshot, inbound)
             return
         if mistake is not None:
             raise mistake
         # The place among the turns is taken now, before anything is waited for: a turn comes when its message came.
-        ticket = self._turns.ticket(inbound.session)
+        is_message = inbound.ingress is Ingress.MESSAGE and invocation is None
+        ticket = self._turns.ticket(inbound.session, source_of(inbound.sender, inbound.message) if is_message else "")
         try:
             async with aclosing(self._allowed(inbound, item, snapshot, invocation, ticket)) as events:
                 async for event in events:
@@ -121,75 +141,79 @@ class Gateway:
         finally:
             ticket.give_back()
 
+    async def _to_stranger(self, inbound: Inbound, snapshot: Snapshot, item: int | None) -> AsyncGenerator[Event, None]:
+        """What somebody is told who may not be here: nothing, or how to be let in."""
+        try:
+            reply = await self._pairing.greet(inbound, snapshot.rules.access, item)
+        except StorageError as error:
+            log.error("a request to be let in could not be stored: %s", error)
+            return
+        if reply is not None:
+            yield reply
+
     async def _allowed(
         self, inbound: Inbound, item: int | None, snapshot: Snapshot, invocation: Invocation | None, ticket: Ticket
     ) -> AsyncGenerator[Event, None]:
-        """A command, a press or number (a command, a kept message, or both), or a message, inline `/model` included."""
-        pressed: Pressed | None = None
-        text: str | None = None
-        kept: Message | None = None
-        if inbound.ingress is Ingress.BUTTON:
-            pressed = await find_press(self._shown, snapshot, inbound, self._clock.now())
-        elif invocation is not None:
-            pressed = await find_number(self._shown, snapshot, inbound.sender, invocation, self._clock.now())
-        elif inbound.text.strip() or inbound.files is not None:
-            invocation, text = self._inline(inbound, snapshot)
-        insists = False
-        if pressed is not None:
-            invocation, kept = await self._use(pressed, item)
-            insists = pressed.command is None
-        has_question = kept is not None or (text is not None and (text.strip() != "" or inbound.files is not None))
-        wish: str | None = None
-        if invocation is not None and BY_NAME[invocation.name].handler is None:
-            wish = invocation.argument
-            invocation = None
-        if not has_question and wish is None:
+        """What somebody says who may be here."""
+        await self._announcer.heard(inbound)
+        if inbound.ingress in _CORRECTIONS:
             ticket.give_back()
-        if invocation is not None:
-            for reply in (await settle(self._snapshots, self._sessions, inbound.session))[0]:
+            if self._corrections.waits(inbound):
+                yield Working()  # the lane of the chat goes on
+            for reply in await self._corrections.apply(inbound, snapshot, item):
                 yield reply
-            try:
-                # With a message to follow, it is the turn that answers the inbox item.
-                own = None if has_question else item
-                once = (
-                    pressed.token if pressed is not None and inbound.ingress is Ingress.BUTTON and kept is None else ""
-                )
-                outcome = await self._command(inbound, invocation, own, kept, once)
-                if outcome.later is not None:
-                    yield Working()
-                    outcome = await self._stored(inbound, await outcome.later(), own, kept, once)
-            except BotError as error:
-                if kept is None:
-                    raise
-                # The card is used up, but its message is not lost.
-                yield await self._offers.offer(inbound, retry_card(error_reply(error)), kept)
+            return
+        asked = await self._asked(inbound, item, snapshot, invocation)
+        has_question = asked.has_question(inbound)
+        is_turn = has_question or asked.wish is not None
+        if not is_turn:
+            ticket.give_back()
+        if asked.command is not None:
+            said = Said()
+            # With a message to follow, it is the turn that answers the inbox item.
+            async with aclosing(self._commands.run(inbound, asked, None if is_turn else item, said)) as events:
+                async for event in events:
+                    yield event
+            if not said.on:
                 return
-            for reply in outcome.replies:
-                yield reply
-            if kept is not None and not outcome.goes_on:
-                return
-        if has_question or wish is not None:
-            work = Work(replace(inbound, text=text or ""), has_question, kept, insists, wish, item)
+        if is_turn:
+            work = Work(
+                replace(inbound, text=asked.text or ""), has_question, asked.kept, asked.insists, asked.wish, item
+            )
             async with aclosing(self._turns.run(work, ticket)) as events:
                 async for event in events:
                     yield event
 
-    async def _use(self, pressed: Pressed, item: int | None) -> tuple[Invocation | None, Message | None]:
-        """What a resolved choice does: its command, then its kept message. A card can be used once."""
-        if pressed.message is None:
-            return pressed.command, None
-        use = await self._shown.use_shown(pressed.token, item)
-        if use is Use.TAKEN:
-            raise UserError("number_without_picker", "This choice was already made.", "Look with /model.")
-        # An earlier process may have begun this. Whether it stored the choice is not known, and doing it twice would be wrong;
-        # the message is answered by what stands, or by the card once more.
-        return pressed.command if use is Use.FIRST else None, pressed.message
+    async def _asked(
+        self, inbound: Inbound, item: int | None, snapshot: Snapshot, invocation: Invocation | None
+    ) -> Asked:
+        """A press, a number or the answer to a question stand for what was shown; a command may bring a message along, and a
+        message a `/model`."""
+        now, found = self._clock.now(), None
+        if inbound.ingress is Ingress.BUTTON:
+            found = await find_press(self._shown, snapshot, inbound, now)
+        elif invocation is not None:
+            found = await find_number(self._shown, snapshot, inbound.sender, invocation, now)
+        elif decide(inbound, Action.COMMAND, snapshot.rules.access) is Verdict.ALLOW:
+            found = await find_prompt(self._shown, snapshot, inbound, now)
+        asked = Asked(invocation) if found is None else await self._commands.pressed(found, inbound, item)
+        if found is None and invocation is None:
+            inline, text = self._inline(inbound, snapshot)
+            return Asked(inline, text)
+        if found is None and invocation is not None and invocation.name == "new":
+            reference, text = split_new(snapshot, inbound.sender, invocation.argument)
+            return Asked(Invocation("new", reference), text or None)
+        if asked.command is not None and BY_NAME[asked.command.name].handler is None:
+            return replace(asked, command=None, wish=asked.command.argument)
+        return asked
 
     def _parse(self, inbound: Inbound, snapshot: Snapshot) -> tuple[Invocation | None, UserError | None]:
-        if inbound.ingress is Ingress.BUTTON:
+        """The command that was typed, or what is wrong with it."""
+        if inbound.ingress not in (Ingress.MESSAGE, Ingress.COMMAND):
             return None, None
         try:
-            return parse(inbound.text, self._aliases(snapshot)), None
+            owner = is_owner(inbound.sender, snapshot.rules.access)
+            return parse(inbound.text, self._aliases(snapshot), owner), None
         except UserError as error:
             return None, error
 
@@ -208,69 +232,6 @@ class Gateway:
             return None, inbound.text
         return Invocation("model", inline.argument), inline.rest
 
-    async def _command(
-        self, inbound: Inbound, invocation: Invocation, item: int | None, kept: Message | None, once: str
-    ) -> Outcome:
-        """Run a command and store what it changes, together with its replies; or give what it does later. `once`: the shown
-        choices that a change uses up."""
-        async with self._command_lanes.ticket(inbound.session):
-            context = CommandContext(
-                snapshot=self._snapshots.take(inbound.session),
-                sender=inbound.sender,
-                sessions=self._sessions,
-                checks=self._checks,
-                busy=self._turns.busy(inbound.session),
-                stop=self._turns.stopper(inbound.session),
-                on_card=kept is not None,
-                rows=inbound.rows,
-                text=inbound.text if inbound.ingress is Ingress.BUTTON else "",
-            )
-            handler = BY_NAME[invocation.name].handler
-            assert handler is not None, "a command without a handler is a turn"
-            outcome = await handler(context, invocation.argument)
-            return outcome if outcome.later is not None else await self._stored(inbound, outcome, item, kept, once)
-
-    async def _stored(
-        self, inbound: Inbound, outcome: Outcome, item: int | None, kept: Message | None, once: str
-    ) -> Outcome:
-        """The outcome as it is told, its change stored. A kept message that may not run yet stands below it on a card."""
-        snapshot = self._snapshots.take(inbound.session)
-        access, told, message = snapshot.rules.access, outcome.replies, None
-        if kept is not None and not outcome.goes_on:
-            owner, may_see = is_owner(inbound.sender, access), sees(inbound.sender, access)
-            told, message = (card_again(told[0], snapshot, resolve(snapshot), may_see, owner),), kept
-        screen = screen_for(self._redact, inbound, snapshot)
-        replies = [await self._offers.offer(inbound, screen.reply(reply), message) for reply in told]
-        if inbound.ingress is Ingress.BUTTON and replies:
-            replies[0] = replace(replies[0], replaces=True)
-        if outcome.change is not None:
-            replies = [replace(reply, shared=True) for reply in replies]
-            answered = Answered(item, tuple(reply_to_json(reply) for reply in replies), once)
-            await self._save(inbound.session, outcome.change, answered)
-        return replace(outcome, replies=tuple(replies))
-
-    async def _save(self, key: SessionKey, change: Change, answered: Answered) -> None:
-        if change.session is not None:
-            await self._sessions.save_choice(change.session, change.decisions, answered)
-            return
-        session = self._snapshots.take(key).session
-        record = TurnRecord(
-            key=key,
-            epoch=session.epoch,
-            version=session.version,
-            messages=(),
-            session=session,
-            decisions=change.decisions,
-            answered=answered,
-        )
-        try:
-            await self._sessions.finish_turn(record)
-        except StorageError as error:
-            # What it tells of has happened, and is told all the same.
-            log.error("a decision in %s could not be stored: %s", key, error)
-
-    # What all of them need
-
     async def _told(self, inbound: Inbound, error: BotError) -> Reply:
         """An error as a reply, its choices included where they can be remembered."""
         if isinstance(error, StorageError) and not isinstance(error, LostRace):
@@ -282,15 +243,10 @@ class Gateway:
             reply = replace(reply, private=True)  # what is wrong with a press concerns who pressed
         return await self._offers.offer(inbound, reply)
 
-    def _refusal(self, inbound: Inbound, action: Action, snapshot: Snapshot) -> list[Reply] | None:
-        """None: go on. Otherwise what is answered, which may be nothing."""
-        match decide(inbound, action, snapshot.rules.access):
-            case Verdict.ALLOW:
-                return None
-            case Verdict.IGNORE:
-                return []
-        text = f"You are not authorised here. An owner can add {inbound.sender.key} to access.allow."
-        return [Reply(kind=ReplyKind.ERROR, code="not_authorised", text=text, private=True)]
-
     def _aliases(self, snapshot: Snapshot) -> tuple[str, ...]:
         return tuple(snapshot.rules.catalog.aliases) if snapshot.rules.alias_commands else ()
+
+
+def _refusal(inbound: Inbound) -> Reply:
+    text = f"You are not authorised here. An owner can add {inbound.sender.key} to access.allow."
+    return Reply(kind=ReplyKind.ERROR, code="not_authorised", text=text, private=True)

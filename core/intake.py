@@ -8,8 +8,10 @@ import asyncio
 import logging
 from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from contextlib import aclosing, suppress
+from dataclasses import replace
 from typing import Protocol
 
+from core.blotting import HAS_SECRET, Redact, blot_payload, nothing_known
 from core.clock import Clock
 from core.errors import BotError, StorageError
 from core.gateway import Gateway
@@ -35,6 +37,10 @@ class Platform(Protocol):
         """What the update means, or None if it is nothing for us. Pure: it must read a stored update after a restart too."""
         ...
 
+    def announcement(self, chat: str, key: str) -> Update:
+        """See core.announcements: an update of our own, whose answer goes to this chat and replies to nothing."""
+        ...
+
     async def deliver(self, item: InboxItem, inbound: Inbound, events: AsyncIterator[Event]) -> None:
         """Show every event of the answer; returns when all of it was accepted by the platform.
 
@@ -47,26 +53,46 @@ class Platform(Protocol):
 class Intake:
     """The lanes of one platform: takes updates in, has them answered, and remembers how far that came."""
 
-    def __init__(self, inbox: Inbox, gateway: Gateway, platform: Platform, clock: Clock) -> None:
+    def __init__(
+        self, inbox: Inbox, gateway: Gateway, platform: Platform, clock: Clock, known: Redact = nothing_known
+    ) -> None:
+        """`known` takes out of a text what is known to be confidential here."""
         self._inbox = inbox
         self._gateway = gateway
         self._platform = platform
         self._clock = clock
+        self._known = known
         self._lanes: dict[str, asyncio.Queue[InboxItem]] = {}
         self._workers: dict[str, asyncio.Task[None]] = {}
         self._turns: set[asyncio.Task[None]] = set()
         self._idle = asyncio.Event()
         self._idle.set()
+        self._early: dict[int, InboxItem] | None = {}
+        """Announcements that came before the resumption had read the inbox, which may have them too; then None."""
+        self._closed = False
 
     async def accept(self, updates: Sequence[Update]) -> None:
-        """Commit updates, then have them answered. When this returns, the platform may be told that they were seen."""
-        for item in await self._inbox.receive(updates, self._clock.now()):
+        """Commit updates, without the secrets that people wrote, then have them answered. When this returns, the platform may be
+        told that they were seen."""
+        clean = [self._without_secrets(update) for update in updates]
+        for item in await self._inbox.receive(clean, self._clock.now()):
             self._enqueue(item)
 
     async def resume(self) -> None:
         """Take up what an earlier process left unanswered or undelivered, oldest first."""
-        for item in await self._inbox.unfinished(self._platform.name, self._platform.account):
+        known = await self._inbox.unfinished(self._platform.name, self._platform.account)
+        early, self._early = self._early or {}, None
+        for item in ({item.id: item for item in known} | early).values():
             self._enqueue(item)
+
+    def announce(self, item: InboxItem) -> None:
+        """Deliver an announcement that is stored. After `close` it is left to the next start."""
+        if self._closed:
+            return
+        if self._early is not None:
+            self._early[item.id] = item
+            return
+        self._enqueue(item)
 
     async def drain(self, seconds: float) -> int:
         """Wait until everything that was taken in is answered, at most so long. Returns how many items are left over."""
@@ -77,10 +103,17 @@ class Intake:
 
     async def close(self) -> None:
         """Stop at once. What is not finished stays in the inbox for the next start."""
+        self._closed = True
         tasks = [*self._workers.values(), *self._turns]
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+
+    def _without_secrets(self, update: Update) -> Update:
+        payload, has_secret = blot_payload(update.payload, self._known)
+        if has_secret:
+            payload = {**payload, HAS_SECRET: True}
+        return update if payload is update.payload else replace(update, payload=payload)
 
     def _enqueue(self, item: InboxItem) -> None:
         lane = item.update.lane
@@ -113,6 +146,7 @@ class Intake:
             with suppress(StorageError):  # it is read, and dropped, again at the next start
                 await self._inbox.done(item.id)
             return
+        inbound = replace(inbound, account=self._platform.account)
         started = asyncio.Event()
         goes_on = item.state is InboxState.NEW and self._waits(inbound) and self._gateway.busy(inbound.session)
         task = asyncio.create_task(self._finish(item, inbound, started), name=f"answer in {inbound.session}")

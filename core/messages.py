@@ -90,6 +90,8 @@ class Inbound:
     quoted: Quoted | None = None
     chat: str = ""
     """Where later announcements for this chat go, in the platform's own words; empty: they cannot go anywhere."""
+    account: str = ""
+    """Which account of ours heard it; the intake fills it in."""
     rows: int = 0
     """How many choices the platform shows under one message; 0: a terminal, which shows lists and takes numbers."""
     has_secret: bool = False
@@ -116,6 +118,15 @@ class ReplyKind(StrEnum):
     ERROR = "error"
 
 
+class Tone(StrEnum):
+    """How a fact is to be taken; platforms may colour it."""
+
+    PLAIN = "plain"
+    GOOD = "good"
+    WAITING = "waiting"
+    BAD = "bad"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Button:
     """A choice under a reply: number n in the list that `Reply.token` names."""
@@ -137,15 +148,8 @@ class Button:
     """A choice of a step before this one, for platforms with room to show both."""
     detail: str = ""
     """More about it than its label says, for platforms with room for a second line."""
-
-
-class Tone(StrEnum):
-    """How a fact is to be taken; platforms may colour it."""
-
-    PLAIN = "plain"
-    GOOD = "good"
-    WAITING = "waiting"
-    BAD = "bad"
+    tone: Tone = Tone.PLAIN
+    """The state of what it offers, for platforms that can show a colour beside the label."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -223,7 +227,7 @@ def reply_to_json(reply: Reply) -> dict[str, Any]:
 
 def reply_from_json(stored: Mapping[str, Any]) -> Reply:
     """The reply that `reply_to_json` stored."""
-    buttons = tuple(Button(**button) for button in stored["buttons"])
+    buttons = tuple(Button(**{**button, "tone": Tone(button.get("tone", "plain"))}) for button in stored["buttons"])
     blocks = tuple(
         Block(block["title"], tuple(Row(**{**row, "tone": Tone(row["tone"])}) for row in block["rows"]))
         for block in stored.get("blocks", ())

@@ -29,21 +29,27 @@ class Offers:
         can be stored the reply says so and has no buttons."""
         if not reply.buttons and not reply.prompt:
             return reply
-        shown = Shown(
-            token=secrets.token_urlsafe(9),
-            session=inbound.session,
-            sender=inbound.sender.key,
-            commands=tuple(button.command for button in reply.buttons),
-            catalog=self._snapshots.take(inbound.session).rules.catalog.fingerprint(),
-            at=self._clock.now(),
-            card=message is not None,
-            message=message,
-            presses=tuple(button.press for button in reply.buttons),
-            prompt=reply.text.partition("\n")[0] if reply.prompt else "",
-        )
+        shown = self.made(inbound, reply, message)
         try:
             await self._shown.show(shown)
         except StorageError as error:
             log.error("choices could not be stored: %s", error)
             return replace(reply, buttons=(), text=f"{reply.text}\n{_UNSTORED}")
         return replace(reply, token=shown.token)
+
+    def made(self, inbound: Inbound, reply: Reply, message: Message | None = None) -> Shown:
+        """The choices of a reply as they are to be remembered, with a token of their own; nothing is stored."""
+        commands = tuple(button.command for button in reply.buttons)
+        return Shown(
+            token=secrets.token_urlsafe(9),
+            session=inbound.session,
+            sender=inbound.sender.key,
+            commands=commands if message is not None or any(commands) else (),
+            catalog=self._snapshots.take(inbound.session).rules.catalog.fingerprint(),
+            at=self._clock.now(),
+            card=message is not None,
+            message=message,
+            presses=tuple(button.press for button in reply.buttons),
+            prompt=reply.text.partition("\n")[0] if reply.prompt else "",
+            code=(reply.code or "") if message is not None else "",
+        )

@@ -9,7 +9,8 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from typing import Any
 
-from core.messages import Reply
+from core.messages import Block, Reply
+from core.resolution.labels import one_line
 
 HIDDEN = "hidden"
 _LONGEST_WORD = 400
@@ -32,8 +33,26 @@ class Screen:
 
     def reply(self, reply: Reply) -> Reply:
         """The reply as it may be shown. What its buttons do is kept on our side and stays as it is."""
-        buttons = tuple(replace(button, label=self.text(button.label)) for button in reply.buttons)
-        return replace(reply, text=self.text(reply.text), data=self._value(reply.data), buttons=buttons)
+        buttons = tuple(
+            replace(button, label=self._line(button.label), detail=self._line(button.detail))
+            for button in reply.buttons
+        )
+        return replace(
+            reply,
+            text=self.text(reply.text),
+            data=self._value(reply.data),
+            buttons=buttons,
+            blocks=tuple(self._block(block) for block in reply.blocks),
+            footer=self._line(reply.footer),
+        )
+
+    def _block(self, block: Block) -> Block:
+        rows = tuple(replace(row, head=self._line(row.head), text=self._line(row.text)) for row in block.rows)
+        return Block(self._line(block.title), rows)
+
+    def _line(self, text: str) -> str:
+        # Brought into one line last: a name is found only as it is written.
+        return one_line(self.text(text))
 
     def _value(self, value: Any) -> Any:
         if isinstance(value, str):

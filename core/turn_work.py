@@ -1,17 +1,24 @@
 """What waits for the turns before it: a question, a summary of the conversation, or both. One at a time in a session."""
 
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import aclosing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import takewhile
 
+from core.auth.profiles import AuthProfile
 from core.chat.card import retry_card
+from core.chat.framing import framed
 from core.chat.lanes import Lanes, Ticket
+from core.chat.names import source_of
 from core.chat.ports import TurnGuard
 from core.chat.question import Question, ask
 from core.chat.settle import settle
 from core.chat.stop import Stop
 from core.chat.turn import TurnInput, Turns
+from core.chat.under_way import UnderWay
+from core.commands.errors_told import error_reply
 from core.commands.visibility import is_owner, sees
+from core.errors import UserError
 from core.messages import Event, Inbound, Reply, ReplyKind, Working
 from core.offers import Offers
 from core.resolution.resolver import resolve
@@ -55,10 +62,16 @@ class TurnWork:
         self._redact = redact
         self._lanes = Lanes(guard)
         self._stops: dict[SessionKey, Stop] = {}
+        self._questions: list[UnderWay] = []
 
-    def ticket(self, key: SessionKey) -> Ticket:
-        """A place among the turns of a session, taken at once."""
-        return self._lanes.ticket(key)
+    def ticket(self, key: SessionKey, source: str = "") -> Ticket:
+        """A place among the turns of a session, taken at once. `source`: where the question comes from that it is taken for (see
+        `source_of`), so that an edit or a deletion finds it from now on."""
+        ticket = self._lanes.ticket(key)
+        self._questions = [one for one in self._questions if not one.is_over]
+        if source:
+            self._questions.append(UnderWay(key, source, ticket))
+        return ticket
 
     def busy(self, key: SessionKey) -> bool:
         """Whether a turn of this session is running."""
@@ -69,22 +82,41 @@ class TurnWork:
         running = self._stops.get(key)
         return running.ask if running is not None else None
 
+    def under_way(self, key: SessionKey, source: str) -> tuple[UnderWay, ...]:
+        """The questions that came from there and wait in line or are being answered."""
+        known = (one for one in self._questions if (one.session, one.source) == (key, source))
+        return tuple(one for one in known if not one.is_over)
+
     async def run(self, work: Work, ticket: Ticket) -> AsyncGenerator[Event, None]:
-        """Do the work when its turn has come."""
+        """Do the work when its turn has come. A question that was taken back meanwhile is not asked."""
         key = work.inbound.session
+        question = self._known(work, ticket)
         if ticket.must_wait:
             yield Working()
         async with ticket:
             told, snapshot = await settle(self._snapshots, self._sessions, key)
-            for reply in told:
+            for reply in map(screen_for(self._redact, work.inbound, snapshot).reply, told):
                 yield reply
-            stop = self._stops[key] = Stop()
+            if question.dropped:
+                return
+            question.begun = True
+            self._stops[key] = question.stop
             try:
-                async with aclosing(self._now(work, snapshot, stop)) as events:
+                async with aclosing(self._now(_as_edited(work, question), snapshot, question.stop)) as events:
                     async for event in events:
                         yield event
             finally:
                 del self._stops[key]  # turns of a session never overlap
+
+    def _known(self, work: Work, ticket: Ticket) -> UnderWay:
+        """The work's question, as corrections find it. A card's is known by the message that it has kept."""
+        known = next((one for one in self._questions if one.ticket is ticket), None)
+        if known is None:
+            known = UnderWay(work.inbound.session, "", ticket)
+            self._questions.append(known)
+        own = source_of(work.inbound.sender, work.inbound.message) if work.has_question else ""
+        known.source = work.kept.source if work.kept is not None else own
+        return known
 
     async def _now(self, work: Work, snapshot: Snapshot, stop: Stop) -> AsyncGenerator[Event, None]:
         inbound = work.inbound
@@ -94,25 +126,34 @@ class TurnWork:
             async with aclosing(self._turns.compact(snapshot, screen, stop, item, work.wish)) as events:
                 async for event in events:
                     yield event
-            if work.kept is not None and stop.asked:
+            if work.kept is not None and stop.asked and not stop.forgets:
                 ended = Reply(kind=ReplyKind.NOTICE, text="The question was not asked.")
                 yield await self._offers.offer(inbound, retry_card(ended), work.kept)
             # What the summary met, and the conversation that it has left, hold for the question.
             snapshot = self._snapshots.take(inbound.session)
         if not work.has_question or stop.asked:
             return
-        question = Question(work.kept) if work.kept is not None else await _question(inbound, snapshot)
+        try:
+            question = Question(work.kept) if work.kept is not None else await self.question(inbound, snapshot)
+        except UserError as error:
+            if error.code != "secret_in_chat":
+                raise
+            yield replace(error_reply(error), private=True, deletes=True)
+            return
         for problem in question.problems:
             yield Reply(kind=ReplyKind.NOTICE, text=problem)
+        may_see = sees(inbound.sender, snapshot.rules.access)
         turn = TurnInput(
             question=question.message,
-            sees=sees(inbound.sender, snapshot.rules.access),
+            sees=may_see,
             screen=screen,
             item=work.item,
             stream=inbound.stream,
             insists=work.insists,
             owner=is_owner(inbound.sender, snapshot.rules.access),
             stop=stop,
+            footer=snapshot.footer,
+            all_see=may_see if inbound.place.direct else _is_open,
         )
         async with aclosing(self._turns.run(snapshot, turn)) as events:
             async for event in events:
@@ -121,15 +162,35 @@ class TurnWork:
                 else:
                     yield event
 
+    async def question(self, inbound: Inbound, snapshot: Snapshot) -> Question:
+        """A message as it is asked: with what was sent along, what it quotes, and in a shared chat who wrote it. Raises UserError
+        if nothing of it can be asked."""
+        source = source_of(inbound.sender, inbound.message)
+        history: Sequence[Message] = ()
+        if inbound.quoted is not None or not inbound.place.direct:
+            session = snapshot.session
+            history = await self._sessions.history(session.key, session.epoch, snapshot.rules.history_messages)
+            history = tuple(takewhile(lambda message: not source or message.source != source, history))
+        files = await inbound.files() if inbound.files is not None else ()
+        model = resolve(snapshot).next.model
+        question = ask(inbound.text, files, snapshot.rules.catalog.entry(model), str(model), self._redact)
+        text = framed(question.message.text, inbound, history)
+        return replace(question, message=replace(question.message, text=text, source=source))
+
+
+def _as_edited(work: Work, question: UnderWay) -> Work:
+    """What a card has kept stays as it is: its text holds more than what was typed."""
+    if question.text is None or work.kept is not None:
+        return work
+    return replace(work, inbound=replace(work.inbound, text=question.text))
+
+
+def _is_open(profile: AuthProfile) -> bool:
+    """Whether everybody in a shared chat may see it."""
+    return profile.pin_allow is None
+
 
 def screen_for(redact: Callable[[str], str], inbound: Inbound, snapshot: Snapshot) -> Screen:
     """What the sender may read: no secret, no profile that they may not pin."""
     may_see = sees(inbound.sender, snapshot.rules.access)
     return Screen(redact, (p.id for p in snapshot.credentials.profiles.values() if not may_see(p)))
-
-
-async def _question(inbound: Inbound, snapshot: Snapshot) -> Question:
-    """The message with what was sent along. Raises UserError if nothing of it can be asked."""
-    files = await inbound.files() if inbound.files is not None else ()
-    model = resolve(snapshot).next.model
-    return ask(inbound.text, files, snapshot.rules.catalog.entry(model), str(model))

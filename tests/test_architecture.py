@@ -55,7 +55,9 @@ def test_the_contracts_know_every_adapter() -> None:
 NAMES_ADAPTERS = {
     "bot/app.py": "the composition root",
     "bot/models_wiring.py": "who reads and makes models.json; a part of the composition root",
+    "bot/pairing_wiring.py": "who is paired, for the host; a part of the composition root",
     "bot/platforms_wiring.py": "makes the chat platforms that are enabled; a part of the composition root",
+    "bot/watch_wiring.py": "makes what speaks without being asked; a part of the composition root",
     "bot/settings_wiring.py": "the environment has keys of built-in providers, and of the login shell",
     "bot/models_catalog.py": "joins the built-in providers with the configured ones where no model need be chosen yet",
     "bot/cli/chat.py": "the terminal is a command and no service",
@@ -190,6 +192,7 @@ def test_a_field_that_may_hold_a_secret_is_a_secret_or_is_not_shown() -> None:
                 if TELLING.search(field.name):
                     found += 1
                     hidden = not field.repr or "Secret" in str(field.type) or "ProfileSet" in str(field.type)
+                    hidden = hidden or field.type is bool  # which only says whether there is one
                     assert hidden, f"{kind.__qualname__}.{field.name} could be printed"
     assert found >= 3, "the search finds something at all"
 

@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 
+from core.announcements import Announcer
 from core.auth.profiles import AuthProfile, CredentialKind
 from core.auth.secret import Secret
 from core.chat.turn import Turns
@@ -12,14 +13,18 @@ from core.gateway import Gateway
 from core.messages import Delta, Event, Inbound, Ingress, Place, Reply, ReplyKind, Sender, TurnReport
 from core.models.catalog import Catalog, ModelEntry, ProviderEntry
 from core.models.ref import ModelRef
+from core.offers import Offers
+from core.pairing import Pairing
 from core.resolution.resolver import Resolution, resolve
 from core.resolution.rules import AccessRules, AgentRules, Rules
 from core.resolution.source import SnapshotSource
 from core.sessions.key import SessionKey
+from tests.fakes.announcements import FakeAnnouncements, FakeChatBook
 from tests.fakes.clock import FakeClock
 from tests.fakes.credential_check import FakeCredentialCheck
 from tests.fakes.health_store import FakeHealthStore
 from tests.fakes.inbox import FakeInbox
+from tests.fakes.pairing_store import FakePairingStore
 from tests.fakes.profile_source import FakeProfileSource
 from tests.fakes.provider_client import FakeProviderClient
 from tests.fakes.session_store import FakeSessionStore
@@ -83,6 +88,8 @@ class World:
         self.shown = FakeShownStore(used)
         self.provider = FakeProviderClient()
         self.check = FakeCredentialCheck()
+        self.pairings = FakePairingStore(self.inbox)
+        self.chats = FakeChatBook()
         self.credentials = FakeProfileSource(self.profiles)
         self.rewire()
         self.events: list[Event] = []
@@ -90,12 +97,30 @@ class World:
     def rewire(self) -> None:
         """Put the parts together; again after one was replaced."""
         self.sessions.health = self.health
-        reader = FakeStateReader(self.sessions, self.health)
+        reader = FakeStateReader(self.sessions, self.health, self.pairings)
         self.snapshots = SnapshotSource(lambda: self.rules, self.credentials, reader, self.clock)
         turns = Turns(self.snapshots, self.sessions, self.health, self.provider, self.clock)
         checks = Checks(self.snapshots, self.health, self.check)
+        self.announcer = Announcer(
+            FakeAnnouncements(self.inbox, self.sessions, self.shown),
+            self.chats,
+            Offers(self.shown, self.snapshots, self.clock),
+            lambda: self.rules.access.owners,
+            self.redact,
+            self.clock,
+        )
+        self.pairing = Pairing(self.pairings, self.clock, self.announcer)
         self.gateway = Gateway(
-            self.snapshots, self.sessions, self.shown, turns, self.clock, self.redact, FakeTurnGuard(), checks
+            self.snapshots,
+            self.sessions,
+            self.shown,
+            turns,
+            self.clock,
+            self.redact,
+            FakeTurnGuard(),
+            checks,
+            self.pairing,
+            self.announcer,
         )
 
     def redact(self, text: str) -> str:

@@ -2,15 +2,17 @@
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from dataclasses import dataclass
 
 import aiohttp
 import discord
 
 from adapters.discord.catch_up import author_roles, missed_messages
+from adapters.discord.heard import Heard
 from adapters.discord.inbound import PLATFORM, Reader
 from adapters.discord.marks import Marks
-from adapters.discord.payloads import guild_of, is_talk, message_update, role_ids
+from adapters.discord.payloads import deletion_update, edit_update, guild_of, is_talk, message_update, role_ids
 from core.clock import Clock
 from core.errors import BotError
 from core.ports import Inbox, Update
@@ -28,7 +30,22 @@ class _NewSession:
     """Discord began a session that is not a resumed one: there may be a gap before it."""
 
 
-_Entry = discord.Message | Update | _NewSession
+@dataclass(frozen=True, slots=True)
+class _Edited:
+    """What a message says now, and since when."""
+
+    message: discord.Message
+    when: str
+
+
+@dataclass(frozen=True, slots=True)
+class _Deleted:
+    """A message is gone."""
+
+    id: int
+
+
+_Entry = discord.Message | Update | _Edited | _Deleted | _NewSession
 
 
 class Arrivals:
@@ -42,6 +59,7 @@ class Arrivals:
         self._clock = clock
         self._committed = committed
         self._marks = Marks(inbox, PLATFORM, reader.account)
+        self._heard = Heard()
         self._queue: asyncio.Queue[_Entry] = asyncio.Queue()
         self._batch: list[_Entry] = []
         self._parents: dict[int, int | None] = {}
@@ -49,6 +67,15 @@ class Arrivals:
     def message(self, message: discord.Message) -> None:
         """A person wrote something."""
         self._queue.put_nowait(message)
+
+    def edited(self, message: discord.Message, when: str) -> None:
+        """A person changed a message, at Discord's time `when`; or Discord added to it, which changes no word."""
+        self._queue.put_nowait(_Edited(message, when))
+
+    def deleted(self, messages: Iterable[int]) -> None:
+        """Messages were taken back. Those that this process has not heard are nobody's, and left out."""
+        for message in messages:
+            self._queue.put_nowait(_Deleted(message))
 
     def update(self, update: Update) -> None:
         """An interaction."""
@@ -84,10 +111,7 @@ class Arrivals:
         try:
             async with asyncio.timeout(_LAST_SECONDS):
                 for entry in self._batch:
-                    if isinstance(entry, discord.Message):
-                        updates.append(await self._read(entry, role_ids(entry.author)))
-                    elif isinstance(entry, Update):
-                        updates.append(entry)
+                    updates += await self._updates(entry)
                 await self._accept(updates, accept)
         except (BotError, TimeoutError) as error:
             log.error("The last messages from Discord could not be stored: %s.", type(error).__name__)
@@ -100,17 +124,42 @@ class Arrivals:
         updates: list[Update] = []
         seen: list[discord.Message] = []
         for entry in batch:
-            match entry:
-                case _NewSession():
-                    await self._catch_up(accept)
-                case discord.Message():
-                    updates.append(await self._read(entry, role_ids(entry.author)))
-                    seen.append(entry)
-                case _:
-                    updates.append(entry)
+            if isinstance(entry, _NewSession):
+                await self._catch_up(accept)
+            elif isinstance(entry, discord.Message):
+                seen.append(entry)
+            updates += await self._updates(entry)
         await self._store(updates, accept)
         for message in seen:
             await self._marks.seen(message.channel.id, message.id, self._clock.now())
+
+    async def _updates(self, entry: _Entry) -> list[Update]:
+        """What is to be stored of an entry."""
+        match entry:
+            case discord.Message():
+                update = await self._read(entry, role_ids(entry.author))
+                if self._reader.read(update) is not None:
+                    self._heard.remember(update.payload)
+                return [update]
+            case _Edited(message, when):
+                return await self._edit(message, when)
+            case _Deleted(number):
+                facts = self._heard.facts(number)
+                return [] if facts is None else [deletion_update(self._reader, number, facts)]
+            case Update():
+                return [entry]
+        return []
+
+    async def _edit(self, message: discord.Message, when: str) -> list[Update]:
+        """Nothing if it says what it said: Discord also tells of link previews, pins and threads."""
+        if self._heard.says(message.id, message.content):
+            return []
+        known = self._heard.facts(message.id) is not None
+        parent = await self._parent(message)
+        update = edit_update(self._reader, message, self._me(), parent, when=when, known=known)
+        if self._reader.read(update) is not None:
+            self._heard.remember(update.payload)
+        return [update]
 
     async def _store(self, updates: list[Update], accept: Accept) -> None:
         """Commit, however long the store needs to take it: what is given up here would be lost."""
@@ -142,16 +191,21 @@ class Arrivals:
         async for message in missed_messages(self._client, marks, self._clock.now()):
             if is_talk(message) and self._reader.read(await self._read(message, [])) is not None:
                 roles = await author_roles(message, known)
-                await self._store([await self._read(message, roles)], accept)
+                update = await self._read(message, roles)
+                self._heard.remember(update.payload)
+                await self._store([update], accept)
                 count += 1
             await self._marks.seen(message.channel.id, message.id, self._clock.now())
         if count:
             log.info("%s messages to the bot were written on Discord in the meantime.", count)
 
     async def _read(self, message: discord.Message, roles: list[str]) -> Update:
+        return message_update(self._reader, message, self._me(), await self._parent(message), roles)
+
+    def _me(self) -> discord.ClientUser:
         me = self._client.user
         assert me is not None, "known since the login"
-        return message_update(self._reader, message, me, await self._parent(message), roles)
+        return me
 
     async def _parent(self, message: discord.Message) -> int | None:
         """The channel of a thread. A thread that is not in the cache is asked for once."""

@@ -18,8 +18,10 @@ from adapters.discord.connection import Connection, OnState
 from adapters.discord.destination import Destination
 from adapters.discord.downloads import Downloads
 from adapters.discord.inbound import PLATFORM, Reader
-from adapters.discord.interactions import Suggest
+from adapters.discord.interactions import MayAnswer, Suggest
 from adapters.discord.outbound import Delivery
+from adapters.discord.payloads import announcement_update
+from adapters.discord.refusals import Refusals
 from adapters.discord.rest import DiscordRest
 from adapters.discord.sheets import Sheets
 from adapters.discord.wire import DEFAULT_API, bad_token, fatal, keep_quiet, point_at
@@ -39,8 +41,9 @@ _CLOSE_SECONDS = 3.0
 class DiscordPlatform:
     """A bot account on Discord (core.intake.Platform). `agent` and `dm_scope` make the session keys.
 
-    `commands` are (name, summary) of the slash commands; `suggest` answers autocomplete. `api_base_url` and `gateway_url` hold
-    for the whole process; an empty gateway is asked from the API.
+    `commands` are (name, summary) of the slash commands, `arguments` the usage of those that take one; `suggest` answers
+    autocomplete; `may_answer` tells, without waiting, whether the sender of a command may give it: who may not sees the refusal
+    alone. `api_base_url` and `gateway_url` hold for the whole process; an empty gateway is asked from the API.
     """
 
     name = PLATFORM
@@ -58,6 +61,8 @@ class DiscordPlatform:
         clock: Clock,
         commands: Sequence[tuple[str, str]],
         suggest: Suggest,
+        arguments: Mapping[str, str] | None = None,
+        may_answer: MayAnswer | None = None,
     ) -> None:
         self.account = account
         self._token = token
@@ -67,10 +72,13 @@ class DiscordPlatform:
         self._inbox = inbox
         self._clock = clock
         self._commands = tuple(commands)
+        self._arguments = dict(arguments or {})
         self._suggest = suggest
+        self._may_answer = may_answer
         self._connection: Connection | None = None
         self._logged_in = asyncio.Event()
         self._sheets = Sheets()
+        self._refusals = Refusals()
 
     def read(self, update: Update) -> Inbound | None:
         """What the update means. Its files are fetched when they are asked for."""
@@ -78,6 +86,11 @@ class DiscordPlatform:
         if inbound is None or not update.payload.get("attachments"):
             return inbound
         return replace(inbound, files=partial(self._fetch, update.payload))
+
+    def announcement(self, chat: str, key: str) -> Update:
+        """An update of our own, with this key, whose answer goes to a chat: what `Inbound.chat` says, or `person:<id>`, whose
+        private chat is opened then. Raises ValueError for a text that names no chat on Discord."""
+        return announcement_update(self._reader, chat, key)
 
     async def deliver(self, item: InboxItem, inbound: Inbound, events: AsyncIterator[Event]) -> None:
         """Show the answer where the question was asked; waits for the login.
@@ -90,7 +103,7 @@ class DiscordPlatform:
         acknowledged = await connection.acknowledgements.taken(item.update.key)
         rest = DiscordRest(connection, self._clock)
         destination = Destination(rest, item.update.payload, acknowledged=acknowledged)
-        await Delivery(item, destination, self._inbox, self._clock, self._sheets).run(events)
+        await Delivery(item, destination, self._inbox, self._clock, self._sheets, self._refusals).run(events)
 
     async def _fetch(self, payload: Mapping[str, Any]) -> tuple[File, ...]:
         """What was sent with a stored message; waits for the login."""
@@ -138,7 +151,15 @@ class DiscordPlatform:
 
     def connection(self) -> Connection:
         """A new connection that is not logged in yet."""
-        return Connection(self._reader, self._inbox, self._clock, commands=self._commands, suggest=self._suggest)
+        return Connection(
+            self._reader,
+            self._inbox,
+            self._clock,
+            commands=self._commands,
+            arguments=self._arguments,
+            suggest=self._suggest,
+            may_answer=self._may_answer,
+        )
 
     def adopt(self, connection: Connection) -> None:
         """Answers go through this logged-in connection from now on."""

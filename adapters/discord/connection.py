@@ -2,15 +2,20 @@
 
 import asyncio
 import logging
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import discord
 
 from adapters.discord.arrivals import Arrivals
+from adapters.discord.components import build_form
 from adapters.discord.inbound import Reader
-from adapters.discord.interactions import Acknowledgements, Suggest, answer_autocomplete
-from adapters.discord.payloads import interaction_update, is_talk
+from adapters.discord.interaction_payloads import interaction_update
+from adapters.discord.interactions import Acknowledgements, MayAnswer, Suggest, answer_autocomplete, is_private
+from adapters.discord.menus import sync_menus
+from adapters.discord.modals import open_form
+from adapters.discord.payloads import is_talk
 from adapters.discord.slash_commands import registration
 from adapters.discord.wire import intents
 from core.clock import Clock
@@ -28,7 +33,15 @@ class Connection(discord.Client):
     """
 
     def __init__(
-        self, reader: Reader, inbox: Inbox, clock: Clock, *, commands: Sequence[tuple[str, str]], suggest: Suggest
+        self,
+        reader: Reader,
+        inbox: Inbox,
+        clock: Clock,
+        *,
+        commands: Sequence[tuple[str, str]],
+        arguments: Mapping[str, str],
+        suggest: Suggest,
+        may_answer: MayAnswer | None,
     ) -> None:
         super().__init__(
             intents=intents(),
@@ -41,18 +54,14 @@ class Connection(discord.Client):
         self.arrivals = Arrivals(self, reader, inbox, clock, self.acknowledgements.committed)
         self.on_state: OnState = lambda state: None
         self._reader = reader
-        self._commands = registration(commands)
+        self._commands = registration(commands, arguments)
         self._suggest = suggest
+        self._may_answer = may_answer
         self._tasks: set[asyncio.Task[None]] = set()
 
     async def setup_hook(self) -> None:
-        """Make Discord's command menus the ones of this version, after each login: the whole list, so that repeating changes
-        nothing. Without its menus the bot still answers typed commands, so a refusal is only told."""
-        assert self.application_id is not None, "known after login"
-        try:
-            await self.http.bulk_upsert_global_commands(self.application_id, self._commands)
-        except discord.HTTPException as error:
-            log.error("Discord did not take the slash commands: %s, code %s: %s", error.status, error.code, error.text)
+        """Make Discord's command menus the ones of this version, after each login."""
+        await sync_menus(self, self._commands)
 
     async def on_connect(self) -> None:
         self.arrivals.new_session()
@@ -68,14 +77,37 @@ class Connection(discord.Client):
         if is_talk(message):
             self.arrivals.message(message)
 
+    async def on_raw_message_edit(self, event: discord.RawMessageUpdateEvent) -> None:
+        when = event.data.get("edited_timestamp")
+        if when and is_talk(event.message):
+            self.arrivals.edited(event.message, str(when))
+
+    async def on_raw_message_delete(self, event: discord.RawMessageDeleteEvent) -> None:
+        self.arrivals.deleted([event.message_id])
+
+    async def on_raw_bulk_message_delete(self, event: discord.RawBulkMessageDeleteEvent) -> None:
+        self.arrivals.deleted(sorted(event.message_ids))
+
+    async def on_guild_remove(self, guild: discord.Guild) -> None:
+        log.warning("The bot was removed from server %s: nothing can be said there any more.", guild.id)
+
     async def on_interaction(self, interaction: discord.Interaction) -> None:
         update = interaction_update(self._reader, interaction)
         if update is None:
             log.info("An interaction of an unknown kind (%s) was left alone.", interaction.type)
             return
-        if update.payload["type"] == "suggest":
-            self._in_background(answer_autocomplete(interaction, update, self._reader, self._suggest))
-            return
+        match update.payload["type"]:
+            case "suggest":
+                self._in_background(answer_autocomplete(interaction, update, self._reader, self._suggest))
+                return
+            case "command":
+                private = is_private(update, self._reader, self._may_answer)
+                update = replace(update, payload={**update.payload, "private": private})
+            case _ if interaction.type is discord.InteractionType.component:
+                form = build_form(update.payload["custom_id"], update.payload["values"])
+                if form is not None:
+                    self._in_background(open_form(self, interaction, form))
+                    return
         self.acknowledgements.begin(interaction, update)
         self.arrivals.update(update)
 

@@ -1,11 +1,22 @@
-"""Where the messages of one answer go: beside the question, or through the interaction that asked, and who sees them."""
+"""Where the messages of one answer go: beside the question, through the interaction that asked, or to a chat that is to be told
+something; and who sees them."""
 
 import logging
 from collections.abc import Mapping
 from typing import Any
 
+from adapters.discord.addresses import chat_address
 from adapters.discord.inbound import command_text
-from adapters.discord.rest import ORIGINAL, Body, DiscordRest, ForOneAlone, Hook, InteractionExpired, Undeliverable
+from adapters.discord.rest import (
+    ORIGINAL,
+    Body,
+    DiscordRest,
+    ForOneAlone,
+    Hook,
+    InteractionExpired,
+    Missed,
+    Undeliverable,
+)
 from adapters.discord.slash_commands import only_looks
 from core.messages import Reply, ReplyKind
 
@@ -28,13 +39,15 @@ class Destination:
     def __init__(self, rest: DiscordRest, payload: Mapping[str, Any], *, acknowledged: bool) -> None:
         self._rest = rest
         self._payload = payload
-        self._nonce = f"{int(payload['id']):x}"
         self._kind: str = payload["type"]
-        self._hook = None if self._kind == "message" else Hook(int(payload["application"]), payload["token"])
+        self._nonce: str = payload.get("nonce") or f"{int(payload['id']):x}"
+        self._channel: str | None = payload["channel"]
+        self._hook = Hook(int(payload["application"]), payload["token"]) if "token" in payload else None
         self._open = self._hook is not None and acknowledged
-        self._original_free = self._kind != "message"
+        self._original_free = self._hook is not None
         self._gone: set[str] = set()
-        self._looks = self._kind == "command" and only_looks(command_text(payload))
+        self._looks = self._kind == "command" and (payload.get("private", False) or only_looks(command_text(payload)))
+        self.chat = chat_address(payload)
         self.sender: str = payload["user"]["name"]
         self.pressed: str | None = payload["message"] if self._kind == "press" else None
 
@@ -44,8 +57,8 @@ class Destination:
 
     async def typing(self) -> None:
         """Show the typing sign; a command shows "thinking" already."""
-        if self._kind != "command":
-            await self._rest.typing(self._payload["channel"])
+        if self._kind != "command" and self._channel is not None:
+            await self._rest.typing(self._channel)
 
     def resume(self, refs: list[str]) -> None:
         """Take note of what an earlier delivery has sent."""
@@ -73,22 +86,28 @@ class Destination:
         """Send a message to everybody in the chat, whoever sees the answer, and return its ref."""
         return await self._to_channel(body, slot, first=False)
 
-    async def edit(self, ref: str, body: Body) -> None:
-        """Change a message that was sent. One that has been deleted meanwhile stays deleted."""
+    async def edit(self, ref: str, body: Body, *, passing: bool = False) -> bool:
+        """Change a message that was sent. One that has been deleted meanwhile stays deleted. `passing`: more will follow, so a
+        change without an answer is not made again. Whether it is known to show this now, or nothing for ever."""
         if ref in self._gone:
-            return
+            return True
         how, message = ref[0], ref[1:]
         try:
             if how != _CHANNEL and self._hook is not None and self._open:
                 try:
-                    await self._rest.edit_follow_up(self._hook, ORIGINAL if how == _FIRST else message, body)
-                    return
+                    named = ORIGINAL if how == _FIRST else message
+                    await self._rest.edit_follow_up(self._hook, named, body, passing=passing)
+                    return True
                 except InteractionExpired:
                     self._open = False
-            await self._rest.edit(self._payload["channel"], message, body)
+            await self._rest.edit(await self._place(), message, body, passing=passing)
         except Undeliverable as error:
             self._gone.add(ref)
             log.warning("A message could not be changed: %s.", error)
+        except Missed as error:
+            log.info("Discord did not say whether it has changed a message (%s).", error)
+            return False
+        return True
 
     async def delete(self, ref: str) -> None:
         """Remove a message that was sent and is not part of the answer any more."""
@@ -97,9 +116,18 @@ class Destination:
             if how != _CHANNEL and self._hook is not None and self._open:
                 await self._rest.delete_follow_up(self._hook, ORIGINAL if how == _FIRST else message)
             elif how != _FIRST:
-                await self._rest.delete(self._payload["channel"], message)
+                await self._rest.delete(await self._place(), message)
         except Undeliverable as error:
             log.warning("A message could not be removed: %s.", error)
+
+    async def delete_question(self) -> None:
+        """Remove what the person wrote, where Discord allows it: not in a private chat."""
+        if self._kind not in ("message", "edit") or self._payload["direct"]:
+            return
+        try:
+            await self._rest.delete(await self._place(), self._payload["id"])
+        except Undeliverable as error:
+            log.warning("A person's message was to be removed and could not be: %s.", error)
 
     async def finish(self) -> None:
         """Take a "thinking" away that nothing has filled."""
@@ -152,12 +180,18 @@ class Destination:
     async def _replace_pressed(self, body: Body, slot: str) -> str:
         message: str = self._payload["message"]
         try:
-            await self._rest.edit(self._payload["channel"], message, body)
+            await self._rest.edit(await self._place(), message, body)
         except Undeliverable:
             return await self._to_channel(body, slot, first=False)
         return _CHANNEL + message
 
     async def _to_channel(self, body: Body, slot: str, *, first: bool) -> str:
-        reply_to = self._payload["id"] if first and self._kind == "message" else None
+        reply_to = self._payload["id"] if first and self._kind in ("message", "edit") else None
         nonce = f"{self._nonce}.{slot}"
-        return _CHANNEL + await self._rest.send(self._payload["channel"], body, nonce=nonce, reply_to=reply_to)
+        return _CHANNEL + await self._rest.send(await self._place(), body, nonce=nonce, reply_to=reply_to)
+
+    async def _place(self) -> str:
+        """The channel's id. A person's private chat is opened when it is first needed."""
+        if self._channel is None:
+            self._channel = await self._rest.private_channel(self._payload["user"]["id"])
+        return self._channel

@@ -5,8 +5,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from adapters.discord.components import read_custom_id
-from core.messages import Inbound, Ingress, Place, Sender
+from adapters.discord.addresses import chat_address
+from adapters.discord.components import OPTIONS, read_custom_id
+from adapters.discord.plain import as_written
+from core.messages import Inbound, Ingress, Place, Quoted, Sender
 from core.ports import Update
 from core.sessions.key import SessionKey, chat_key, direct_key
 
@@ -26,11 +28,18 @@ class Reader:
         for what people in a shared chat say to each other: what neither names the bot nor begins as a command does.
 
         A message with files and no text is not empty. The files are not in the answer: see `offers`, which takes the payload.
+        An announcement reads as a message from its chat that says nothing, by nobody in a shared chat.
         """
         payload = update.payload
         match payload["type"]:
             case "message":
-                return self._message(payload)
+                return self._message(payload, Ingress.MESSAGE)
+            case "edit":
+                return self._message(payload, Ingress.EDIT)
+            case "deletion":
+                return self._inbound(payload, Ingress.DELETION, message=payload["id"], mentioned=True)
+            case "announcement":
+                return self._inbound(payload, Ingress.MESSAGE, mentioned=True)
             case "command":
                 return self._inbound(payload, Ingress.COMMAND, text=command_text(payload), mentioned=True)
             case "suggest":
@@ -39,7 +48,9 @@ class Reader:
                 pressed = read_custom_id(payload["custom_id"], payload["values"])
                 if pressed is None:
                     return None
-                return self._inbound(payload, Ingress.BUTTON, mentioned=True, token=pressed[0], number=pressed[1])
+                token, number = pressed
+                typed = payload.get("typed", "")
+                return self._inbound(payload, Ingress.BUTTON, text=typed, mentioned=True, token=token, number=number)
         return None
 
     def session(self, payload: Mapping[str, Any]) -> SessionKey:
@@ -51,14 +62,18 @@ class Reader:
             return chat_key(self.agent, PLATFORM, self.account, "channel", channel)
         return chat_key(self.agent, PLATFORM, self.account, "channel", parent).in_thread(channel)
 
-    def _message(self, payload: Mapping[str, Any]) -> Inbound | None:
+    def _message(self, payload: Mapping[str, Any], ingress: Ingress) -> Inbound | None:
+        """A message, new or changed. A changed one that was for us stays so, whatever it says now."""
         if payload["user"]["bot"] or payload["webhook"]:
             return None
         text = without_mention(payload["content"], payload["bot"], payload["bot_role"], payload["bot_name"])
+        known = payload.get("known", False)
         mentioned = payload["direct"] or payload["mentioned"]
-        if not (text or payload["attachments"]) or not (mentioned or text.startswith("/")):
+        ours = (text or payload["attachments"]) and (mentioned or text.startswith("/"))
+        if not (known or ours):
             return None
-        return self._inbound(payload, Ingress.MESSAGE, text=text, mentioned=mentioned)
+        quoted = _quoted(payload)
+        return self._inbound(payload, ingress, text=text, mentioned=mentioned, message=payload["id"], quoted=quoted)
 
     def _inbound(self, payload: Mapping[str, Any], ingress: Ingress, **facts: Any) -> Inbound:
         user = payload["user"]
@@ -68,6 +83,9 @@ class Reader:
             sender=Sender(PLATFORM, user["id"], user["name"], tuple(user["roles"])),
             session=self.session(payload),
             place=Place(direct=payload["direct"], ids=tuple(f"{PLATFORM}:{place}" for place in places)),
+            chat=chat_address(payload),
+            rows=OPTIONS,
+            has_secret=bool(payload.get("has_secret")),
             **facts,
         )
 
@@ -82,3 +100,14 @@ def without_mention(content: str, bot: str, role: str | None, name: str) -> str:
     mention = rf"<(?:@!?{re.escape(bot)}" + (rf"|@&{re.escape(role)}" if role else "") + ")>"
     text = re.sub(rf"\A(?:\s*{mention}[\s,:]*)+", "", content).strip()
     return re.sub(mention, lambda _: f"@{name}", text)
+
+
+def _quoted(payload: Mapping[str, Any]) -> Quoted | None:
+    """What a message replies to; words of our own as they were before they were made harmless for Discord, those of others
+    without the name by which they called us."""
+    stored = payload.get("quoted")
+    if stored is None:
+        return None
+    names = payload["bot"], payload["bot_role"], payload["bot_name"]
+    text = as_written(stored["text"]) if stored["own"] else without_mention(stored["text"], *names)
+    return Quoted(stored["author"], text, stored["own"])

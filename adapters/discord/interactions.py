@@ -14,19 +14,37 @@ from adapters.discord.components import fitted
 from adapters.discord.inbound import Reader, command_text
 from adapters.discord.rest import is_acknowledged
 from adapters.discord.slash_commands import only_looks
-from core.errors import Suggestion
+from core.commands.model_request import RESERVED
+from core.errors import BotError, Suggestion
 from core.messages import Inbound
 from core.ports import Update
 
 log = logging.getLogger(__name__)
 
 Suggest = Callable[[Inbound], Awaitable[Sequence[Suggestion]]]
+MayAnswer = Callable[[Inbound], bool]
+"""Whether a command's sender may give it. Asked before it is acknowledged, so it waits for nothing."""
 
 SUGGEST_SECONDS = 2.0
 COMMIT_SECONDS = 1.5
 """How long a deferral waits for the commit: half of Discord's time, so that the other half is left for the way there."""
 _CHOICES, _CHOICE_LENGTH = 25, 100
 _REMEMBERED = 1000
+
+
+def is_private(update: Update, reader: Reader, may_answer: MayAnswer | None) -> bool:
+    """Whether only its sender sees the answer to a command: it changes nothing, or the sender may not give it. It has to be
+    known before the command runs, since an acknowledgement decides it."""
+    if only_looks(command_text(update.payload)):
+        return True
+    inbound = reader.read(update)
+    if may_answer is None or inbound is None:
+        return False
+    try:
+        return not may_answer(inbound)
+    except BotError as error:
+        log.error("Who may give a command cannot be known now: %s.", error.code)
+        return False
 
 
 class Acknowledgements:
@@ -42,7 +60,7 @@ class Acknowledgements:
         """Have it deferred when `committed` is told, or soon; once, however often the event arrives."""
         if update.key in self._running:
             return
-        private = update.payload["type"] == "command" and only_looks(command_text(update.payload))
+        private = update.payload.get("private", False)
         stored = asyncio.Event()
         self._running[update.key] = (asyncio.create_task(_defer(interaction, private, stored)), stored)
         while len(self._running) > _REMEMBERED:
@@ -93,7 +111,7 @@ async def answer_autocomplete(
         inbound = reader.read(update)
         if inbound is not None:
             async with asyncio.timeout(seconds):
-                choices = to_choices(await suggest(inbound))
+                choices = to_choices(fitting(update.payload["name"], await suggest(inbound)))
     except TimeoutError:
         log.info("Suggestions took longer than %s s and were left out.", seconds)
     except Exception:
@@ -102,6 +120,14 @@ async def answer_autocomplete(
         await interaction.response.autocomplete(choices)
     except (discord.DiscordException, aiohttp.ClientError, OSError, TimeoutError) as error:
         log.info("Suggestions came too late: %s.", type(error).__name__)
+
+
+def fitting(command: str, suggestions: Sequence[Suggestion]) -> Sequence[Suggestion]:
+    """Those that the command takes: the words of `/model` itself, a credential alone, and how long mean nothing to another one."""
+    if command == "model":
+        return suggestions
+    names = (one for one in suggestions if len(one.command.split()) == 1)
+    return [one for one in names if one.command not in RESERVED and not one.command.startswith("@")]
 
 
 def to_choices(suggestions: Sequence[Suggestion]) -> list[Choice[str]]:

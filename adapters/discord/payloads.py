@@ -1,9 +1,12 @@
-"""Discord's events as rows of the inbox: a small JSON of our own with all that reading and answering need."""
+"""Discord's messages as rows of the inbox: a small JSON of our own with all that reading and answering need."""
 
+import hashlib
+from collections.abc import Mapping
 from typing import Any
 
 import discord
 
+from adapters.discord.addresses import address_facts
 from adapters.discord.attached import stored_attachments
 from adapters.discord.inbound import PLATFORM, Reader
 from core.ports import Update
@@ -20,61 +23,37 @@ def message_update(
     reader: Reader, message: discord.Message, me: discord.ClientUser, parent: int | None, roles: list[str]
 ) -> Update:
     """The row of a message. `parent` is the channel that a thread belongs to."""
-    guild = message.guild
-    bot_role = guild.self_role if guild is not None else None
-    named = any(user.id == me.id for user in message.mentions)
-    by_role = bot_role is not None and bot_role.id in message.raw_role_mentions
-    payload = {
-        "type": "message",
-        "id": str(message.id),
-        "channel": str(message.channel.id),
-        "parent": _text(parent),
-        "guild": _text(guild_of(message)),
-        "direct": guild_of(message) is None,
-        "user": {**_person(message.author), "roles": roles},
-        "webhook": message.webhook_id is not None,
-        "content": message.content,
-        "attachments": stored_attachments(message.attachments),
-        "mentioned": named or by_role or _replies_to(message, me),
-        "bot": str(me.id),
-        "bot_name": me.display_name,
-        "bot_role": str(bot_role.id) if bot_role is not None else None,
-    }
-    return _update(reader, f"m{message.id}", payload)
+    return row(reader, f"m{message.id}", _said(message, me, parent, roles))
 
 
-def interaction_update(reader: Reader, interaction: discord.Interaction) -> Update | None:
-    """The row of a slash command, an autocomplete request or a press; None for other kinds and for chats of an unknown kind."""
-    channel = interaction.channel
-    if channel is None or interaction.data is None:
-        return None
-    data: Any = interaction.data
-    payload: dict[str, Any] = {
-        "id": str(interaction.id),
-        "token": interaction.token,
-        "application": str(interaction.application_id),
-        "channel": str(channel.id),
-        "parent": _text(channel.parent_id if isinstance(channel, discord.Thread) else None),
-        "guild": _text(interaction.guild_id),
-        "direct": interaction.guild_id is None,
-        "user": {**_person(interaction.user), "roles": role_ids(interaction.user)},
+def edit_update(
+    reader: Reader, message: discord.Message, me: discord.ClientUser, parent: int | None, *, when: str, known: bool
+) -> Update:
+    """The row of a message that reads differently now. `when` is Discord's time of the change, which makes each one a row of its
+    own; `known`: it was for us before."""
+    key = f"e{message.id}.{when}"
+    payload = _said(message, me, parent, role_ids(message.author)) | {
+        "type": "edit",
+        "known": known,
+        "nonce": _nonce(key),
     }
-    match interaction.type:
-        case discord.InteractionType.application_command | discord.InteractionType.autocomplete:
-            command = interaction.type is discord.InteractionType.application_command
-            payload["type"] = "command" if command else "suggest"
-            payload["name"] = str(data.get("name", ""))
-            payload["option"] = next((str(o.get("value") or "") for o in data.get("options") or ()), "")
-        case discord.InteractionType.component:
-            message = interaction.message
-            payload["type"] = "press"
-            payload["custom_id"] = str(data.get("custom_id", ""))
-            payload["values"] = [str(value) for value in data.get("values") or ()]
-            payload["message"] = str(message.id) if message is not None else None
-            payload["ephemeral"] = message is not None and message.flags.ephemeral
-        case _:
-            return None
-    return _update(reader, f"i{interaction.id}", payload)
+    return row(reader, key, payload)
+
+
+def deletion_update(reader: Reader, message: int, facts: Mapping[str, Any]) -> Update:
+    """The row of a message that was taken back; `facts` is what was known of it."""
+    return row(reader, f"d{message}", {"type": "deletion", "id": str(message), **facts})
+
+
+def announcement_update(reader: Reader, chat: str, key: str) -> Update:
+    """A row of our own: whatever answers it goes to the chat of this name. Raises ValueError if it names none."""
+    return row(reader, key, {"type": "announcement", "nonce": _nonce(key), **address_facts(chat)})
+
+
+def row(reader: Reader, key: str, payload: dict[str, Any]) -> Update:
+    """An update in the lane of its session."""
+    lane = str(reader.session(payload))
+    return Update(platform=PLATFORM, account=reader.account, key=key, lane=lane, payload=payload)
 
 
 def guild_of(message: discord.Message) -> int | None:
@@ -85,24 +64,57 @@ def guild_of(message: discord.Message) -> int | None:
 
 
 def role_ids(user: discord.abc.User) -> list[str]:
-    """The ids of a member's roles, without the one that everybody has."""
-    return [str(role.id) for role in user.roles if not role.is_default()] if isinstance(user, discord.Member) else []
+    """The ids of a member's roles, without the one that everybody has. None in a guild that is not known (any more)."""
+    if not isinstance(user, discord.Member) or user.guild is None:
+        return []
+    return [str(role.id) for role in user.roles if not role.is_default()]
 
 
-def _update(reader: Reader, key: str, payload: dict[str, Any]) -> Update:
-    lane = str(reader.session(payload))
-    return Update(platform=PLATFORM, account=reader.account, key=key, lane=lane, payload=payload)
-
-
-def _person(user: discord.abc.User) -> dict[str, Any]:
+def person(user: discord.abc.User) -> dict[str, Any]:
+    """Somebody, as a row names them."""
     return {"id": str(user.id), "name": user.display_name, "bot": user.bot}
 
 
-def _replies_to(message: discord.Message, me: discord.ClientUser) -> bool:
+def id_text(number: int | None) -> str | None:
+    """An id as a row keeps it."""
+    return None if number is None else str(number)
+
+
+def _said(message: discord.Message, me: discord.ClientUser, parent: int | None, roles: list[str]) -> dict[str, Any]:
+    guild = message.guild
+    bot_role = guild.self_role if guild is not None else None
+    named = any(user.id == me.id for user in message.mentions)
+    by_role = bot_role is not None and bot_role.id in message.raw_role_mentions
+    quoted = _quoted(message, me)
+    return {
+        "type": "message",
+        "id": str(message.id),
+        "channel": str(message.channel.id),
+        "parent": id_text(parent),
+        "guild": id_text(guild_of(message)),
+        "direct": guild_of(message) is None,
+        "user": {**person(message.author), "roles": roles},
+        "webhook": message.webhook_id is not None,
+        "content": message.content,
+        "attachments": stored_attachments(message.attachments),
+        "mentioned": named or by_role or (quoted is not None and quoted["own"]),
+        "quoted": quoted,
+        "bot": str(me.id),
+        "bot_name": me.display_name,
+        "bot_role": str(bot_role.id) if bot_role is not None else None,
+    }
+
+
+def _quoted(message: discord.Message, me: discord.ClientUser) -> dict[str, Any] | None:
+    """The message that this one replies to, if it is still there."""
     reference = message.reference
     answered = reference.resolved if reference is not None and message.type is discord.MessageType.reply else None
-    return isinstance(answered, discord.Message) and answered.author.id == me.id
+    if not isinstance(answered, discord.Message):
+        return None
+    author = answered.author
+    return {"author": author.display_name, "text": answered.content, "own": author.id == me.id}
 
 
-def _text(number: int | None) -> str | None:
-    return None if number is None else str(number)
+def _nonce(key: str) -> str:
+    """What tells Discord that a message is the same one again: short, and the same after a restart."""
+    return hashlib.blake2b(key.encode(), digest_size=8).hexdigest()

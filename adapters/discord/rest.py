@@ -34,6 +34,10 @@ class ForOneAlone(Undeliverable):
     """It is for the sender alone, and there is no way left to show it to nobody else. Other replies may still be shown."""
 
 
+class Missed(Exception):
+    """A change that may or may not be there: Discord gave no answer. What follows it will say what is meant."""
+
+
 class InteractionExpired(Undeliverable):
     """The interaction's token is no longer accepted; other ways to the same chat may be."""
 
@@ -82,10 +86,16 @@ class DiscordRest:
             await self.edit(channel, str(sent["id"]), body)
         return str(sent["id"])
 
-    async def edit(self, channel: str, message: str, body: Body) -> None:
+    async def edit(self, channel: str, message: str, body: Body, *, passing: bool = False) -> None:
+        """Change a message. `passing`: more will follow, so it is tried once; raises Missed if no answer comes."""
         path = "/channels/{channel_id}/messages/{message_id}"
         route = Route("PATCH", path, channel_id=channel, message_id=message)
-        await self._call(lambda: self._client.http.request(route, json=body.wire()))
+        await self._call(lambda: self._client.http.request(route, json=body.wire()), passing=passing)
+
+    async def private_channel(self, person: str) -> str:
+        """The chat of the bot with a person, opened if need be; its id."""
+        opened: Any = await self._call(lambda: self._client.http.start_private_message(int(person)))
+        return str(opened["id"])
 
     async def delete(self, channel: str, message: str) -> None:
         await self._call(lambda: self._client.http.delete_message(int(channel), int(message)))
@@ -102,9 +112,11 @@ class DiscordRest:
         a message that may be there twice is better than one that may be missing."""
         return str((await self._call(lambda: self._hook_send(hook, body.wire(private=private))))["id"])
 
-    async def edit_follow_up(self, hook: Hook, message: str, body: Body) -> str:
-        """Edit a message of an interaction, `@original` being the deferred one or the pressed one; its id."""
-        return str((await self._call(lambda: self._hook_edit(hook, message, body.wire())))["id"])
+    async def edit_follow_up(self, hook: Hook, message: str, body: Body, *, passing: bool = False) -> str:
+        """Edit a message of an interaction, `@original` being the deferred one or the pressed one; its id. `passing` as in
+        `edit`."""
+        edited = await self._call(lambda: self._hook_edit(hook, message, body.wire()), passing=passing)
+        return str(edited["id"])
 
     async def delete_follow_up(self, hook: Hook, message: str) -> None:
         await self._call(lambda: self._hook_delete(hook, message))
@@ -144,8 +156,9 @@ class DiscordRest:
             hook.application, hook.token, int(message), session=session_of(self._client)
         )
 
-    async def _call(self, attempt: Callable[[], Awaitable[_T]]) -> _T:
-        """Run a call; wait out outages for some five minutes, then raise BotError `discord_unreachable`.
+    async def _call(self, attempt: Callable[[], Awaitable[_T]], *, passing: bool = False) -> _T:
+        """Run a call; wait out outages for some five minutes, then raise BotError `discord_unreachable`. One in passing is not
+        tried again: raises Missed.
 
         Raises the bad token's BotError for a 401 that is the bot's: another token can still deliver, so nothing is given up.
         """
@@ -158,6 +171,8 @@ class DiscordRest:
                 what = f"status {error.status}"
             except (aiohttp.ClientError, OSError, TimeoutError) as error:
                 what = type(error).__name__
+            if passing:
+                raise Missed(what)
             if wait is None:
                 break
             log.warning("Discord does not take a message (%s); again in %s s.", what, wait)

@@ -102,6 +102,18 @@ def mark_answered(connection: Connection, item: int, replies: Sequence[Mapping[s
     _change(connection, _ANSWER, item, answers=to_json(list(replies)))
 
 
+def insert_answered(
+    connection: Connection, update_: Update, replies: Sequence[Mapping[str, Any]], now: datetime
+) -> InboxItem | None:
+    """Store an update that is answered already; None, and nothing stored, if its key is known."""
+    if _known(connection, [update_]):
+        return None
+    values = {**_values(update_, now), "state": InboxState.ANSWERED.value, "replies": to_json(list(replies))}
+    stored = connection.execute(_INSERT, values).inserted_primary_key
+    assert stored is not None
+    return InboxItem(id=stored[0], update=update_, state=InboxState.ANSWERED, received_at=now, replies=tuple(replies))
+
+
 def _change(connection: Connection, statement: Any, item: int, **values: str) -> None:
     changed = connection.execute(statement, {"item": item, **values})
     if not changed.rowcount and connection.execute(_STATE, {"item": item}).first() is None:

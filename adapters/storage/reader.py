@@ -8,7 +8,7 @@ import sqlite3
 from collections.abc import Callable, Sequence
 from contextlib import closing
 from pathlib import Path
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from adapters.storage.failures import misses_schema, translated
 from adapters.storage.files import look
@@ -20,11 +20,16 @@ from core.resolution.ports import State
 from core.sessions.key import SessionKey
 from core.sessions.session import Decision, Session
 
+if TYPE_CHECKING:
+    from core.pairing import PairingRequest
+
 T = TypeVar("T")
+
+_PAIRINGS = "SELECT * FROM pairings ORDER BY COALESCE(decided_at, asked_at) DESC, person"
 
 
 class SqliteStatusReader:
-    """`core.resolution.ports.StateReader`, and a session's decisions.
+    """`core.resolution.ports.StateReader`, a session's decisions, and who asks to be let in.
 
     Raises StorageError: `db_newer` for a schema of a later version, `db_unreadable` for a file that is no database of ours.
     """
@@ -33,13 +38,23 @@ class SqliteStatusReader:
         self._path = path
 
     def read(self, keys: Sequence[SessionKey]) -> State:
-        """These sessions and the health of every credential, of one moment."""
+        """These sessions, the health of every credential, and who is paired, of one moment."""
         empty = State({key: Session(key=key) for key in keys})
-        return self._ask(lambda connection: State(_sessions(connection, keys), _health(connection)), empty)
+
+        def ask(connection: sqlite3.Connection) -> State:
+            return State(_sessions(connection, keys), _health(connection), _paired(connection))
+
+        return self._ask(ask, empty)
 
     def decisions(self, key: SessionKey, limit: int) -> tuple[Decision, ...]:
         """The last `limit` decisions of a session, newest first."""
         return self._ask(lambda connection: _decisions(connection, key, limit), ())
+
+    def pairings(self) -> "tuple[PairingRequest, ...]":
+        """Everybody who asked to be let in, whatever became of it, the latest first."""
+        from adapters.storage.pairing_rows import read_pairing
+
+        return self._ask(lambda connection: tuple(map(read_pairing, connection.execute(_PAIRINGS))), ())
 
     def _ask(self, question: Callable[[sqlite3.Connection], T], nothing: T) -> T:
         if not self._path.exists():
@@ -70,6 +85,17 @@ def _health(connection: sqlite3.Connection) -> tuple[ProfileHealth, ...]:
     credentials = connection.execute("SELECT * FROM credentials ORDER BY profile, fingerprint")
     windows = connection.execute("SELECT * FROM windows ORDER BY profile, fingerprint, position")
     return read_health(credentials, windows)
+
+
+def _paired(connection: sqlite3.Connection) -> frozenset[str]:
+    """Nobody in a database from before there was pairing."""
+    try:
+        rows = connection.execute("SELECT person FROM pairings WHERE state = 'approved'")
+    except sqlite3.OperationalError as error:
+        if misses_schema(error):
+            return frozenset()
+        raise
+    return frozenset(row["person"] for row in rows)
 
 
 def _decisions(connection: sqlite3.Connection, key: SessionKey, limit: int) -> tuple[Decision, ...]:

@@ -9,11 +9,18 @@ from sqlalchemy.exc import IntegrityError
 
 from adapters.storage.engine import Database
 from adapters.storage.health import store_health
-from adapters.storage.history_rows import keep_newest, read_history, store_history
+from adapters.storage.history_rows import (
+    amend_question,
+    find_question,
+    forget_question,
+    keep_newest,
+    read_history,
+    store_history,
+)
 from adapters.storage.inbox import mark_answered
 from adapters.storage.session_rows import choice_values, decision_values, read_decision, read_session, session_values
 from adapters.storage.shown import use_up
-from adapters.storage.spending_rows import read_totals, store_spending
+from adapters.storage.spending_rows import read_all_totals, read_totals, store_spending
 from adapters.storage.tables import choices, decisions, history, sessions
 from core.errors import LostRace
 from core.sessions.history import Message
@@ -53,11 +60,31 @@ class SqlSessionStore:
         self, session: Session, decisions: Sequence[Decision], answered: Answered | None = None
     ) -> Session:
         """Compare and swap by version. The history of an epoch that has ended is erased."""
-        return await self._database.write(lambda connection: _save_choice(connection, session, decisions, answered))
+        return await self._database.write(lambda connection: store_choice(connection, session, decisions, answered))
 
     async def finish_turn(self, record: TurnRecord) -> None:
         """Store what a turn leaves behind. Decisions, health and the inbox item's answer are stored in any case."""
         await self._database.write(lambda connection: _finish_turn(connection, record, self._history_kept))
+
+    async def amend(self, key: SessionKey, source: str, text: str, answered: Answered | None = None) -> bool:
+        """Correct a question; False if there is none, or nothing to correct."""
+
+        def store(connection: Connection) -> bool:
+            amended = amend_question(connection, key, source, text)
+            if amended and answered is not None:
+                _answer(connection, answered)
+            return amended
+
+        return await self.remembers(key, source) and await self._database.write(store)
+
+    async def forget(self, key: SessionKey, source: str) -> bool:
+        """Erase a question and its answer."""
+        known = await self.remembers(key, source)
+        return known and await self._database.write(lambda connection: forget_question(connection, key, source))
+
+    async def remembers(self, key: SessionKey, source: str) -> bool:
+        """Asked before every correction: most of what people edit and delete in a group was no question, and a write is dear."""
+        return await self._database.query(lambda connection: find_question(connection, key, source) is not None)
 
     async def history(self, key: SessionKey, epoch: int, limit: int) -> tuple[Message, ...]:
         """The last `limit` messages of this epoch, oldest first."""
@@ -74,10 +101,15 @@ class SqlSessionStore:
         """What the session has spent, by model and credential; the most recently used first."""
         return await self._database.query(lambda connection: read_totals(connection, key))
 
+    async def all_totals(self) -> tuple[Total, ...]:
+        """What all sessions have spent, by model and credential; the most recently used first."""
+        return await self._database.query(read_all_totals)
 
-def _save_choice(
-    connection: Connection, session: Session, made: Sequence[Decision], answered: Answered | None
+
+def store_choice(
+    connection: Connection, session: Session, made: Sequence[Decision], answered: Answered | None = None
 ) -> Session:
+    """Store choices in the transaction of what tells of them. Raises LostRace."""
     stored = replace(session, version=session.version + 1)
     bound = {**_bound(stored), "read_version": session.version}
     if not connection.execute(_REPLACE_IF_UNCHANGED, bound).rowcount:

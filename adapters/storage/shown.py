@@ -23,6 +23,7 @@ _FORGET = delete(_shown).where((_shown.c.at < bindparam("before")) | (_shown.c.t
 _LAST = (
     select(_shown)
     .where(_shown.c.session == bindparam("for_session"), _shown.c.sender == bindparam("for_sender"))
+    .where(_shown.c.commands != "[]")
     .order_by(_shown.c.id.desc())
     .limit(1)
 )
@@ -33,6 +34,10 @@ _USE = (
     .values(used_by=bindparam("item"))
 )
 _USER = select(_shown.c.used_by).where(_shown.c.token == bindparam("named"))
+_KEEPS = (_shown.c.session == bindparam("of_session")) & (_shown.c.source == bindparam("from_source"))
+_AMEND_KEPT = update(_shown).where(_KEEPS, _shown.c.used_by.is_(None)).values(message=bindparam("reads"))
+_DROP_KEPT = delete(_shown).where(_KEEPS)
+_FIND_KEPT = select(_shown.c.used_by).where(_KEEPS).order_by(_shown.c.used_by.isnot(None)).limit(1)
 _NO_ITEM = 0
 """Used by a press that came without an inbox: it has nothing that could repeat it."""
 
@@ -41,6 +46,12 @@ def use_up(connection: Connection, token: str, item: int | None) -> None:
     """Use shown choices in the transaction of what the choice changes. Raises UsedUp if they were used already."""
     if not connection.execute(_USE, {"named": token, "item": item or _NO_ITEM}).rowcount:
         raise UsedUp
+
+
+def store_shown(connection: Connection, shown: Shown) -> None:
+    """Store shown choices in the transaction of what they stand under."""
+    connection.execute(_FORGET, {"before": to_micros(shown.at - KEPT), "same": shown.token})
+    connection.execute(insert(_shown), _values(shown))
 
 
 class SqlShownStore:
@@ -52,14 +63,10 @@ class SqlShownStore:
     async def show(self, shown: Shown) -> None:
         """Remember it as the newest; those shown more than a day before it are forgotten."""
 
-        def store(connection: Connection) -> None:
-            connection.execute(_FORGET, {"before": to_micros(shown.at - KEPT), "same": shown.token})
-            connection.execute(insert(_shown), _values(shown))
-
-        await self._database.write(store)
+        await self._database.write(lambda connection: store_shown(connection, shown))
 
     async def last_shown(self, session: SessionKey, sender: str) -> Shown | None:
-        """The newest of this sender in this session."""
+        """The newest of this sender in this session that numbers go with."""
         return await self._one(_LAST, {"for_session": str(session), "for_sender": sender})
 
     async def find_shown(self, token: str) -> Shown | None:
@@ -76,6 +83,33 @@ class SqlShownStore:
             return Use.AGAIN if item is not None and user == item else Use.TAKEN
 
         return await self._database.write(use)
+
+    async def keeps(self, session: SessionKey, source: str) -> bool:
+        """Whether a choice keeps the message and was not made yet."""
+        found = await self._kept(session, source)
+        return found is not None and found[0] is None
+
+    async def amend_kept(self, session: SessionKey, source: str, text: str) -> None:
+        """Where a choice keeps the message and was not made yet."""
+        bound = {"of_session": str(session), "from_source": source, "reads": storable(text)}
+        if await self.keeps(session, source):
+            await self._database.write(lambda connection: connection.execute(_AMEND_KEPT, bound).rowcount)
+
+    async def drop_kept(self, session: SessionKey, source: str) -> None:
+        """The choices with their message: a press on one of them finds nothing any more."""
+        bound = {"of_session": str(session), "from_source": source}
+        if await self._kept(session, source) is not None:
+            await self._database.write(lambda connection: connection.execute(_DROP_KEPT, bound).rowcount)
+
+    async def _kept(self, session: SessionKey, source: str) -> tuple[int | None] | None:
+        """By what one of those that keep the message was used, an unused one first; None if there is none. Asked before a write:
+        most of what people edit and delete is kept nowhere."""
+
+        def ask(connection: Connection) -> tuple[int | None] | None:
+            row = connection.execute(_FIND_KEPT, {"of_session": str(session), "from_source": source}).first()
+            return None if row is None else (row.used_by,)
+
+        return await self._database.query(ask)
 
     async def _one(self, question: Any, bound: dict[str, str]) -> Shown | None:
         def ask(connection: Connection) -> Shown | None:
@@ -99,6 +133,8 @@ def _values(shown: Shown) -> dict[str, Any]:
         "used_by": None,
         "presses": to_json(list(shown.presses)) if any(shown.presses) else None,
         "prompt": storable(shown.prompt) if shown.prompt else None,
+        "source": shown.message.source or None if shown.message is not None else None,
+        "code": shown.code or None,
     }
 
 
@@ -112,13 +148,20 @@ def _read(row: Row) -> Shown:
             catalog=row["catalog"],
             at=from_micros(row["at"]),
             card=row["card"],
-            message=None if row["message"] is None else Message(Role.USER, row["message"], _images(row["images"])),
+            message=_kept(row),
             presses=tuple(json.loads(row["presses"] or "[]")),
             prompt=row["prompt"] or "",
             used=row["used_by"] is not None,
+            code=row["code"] or "",
         )
     except (ValueError, TypeError, OverflowError) as error:
         raise senseless("choices that were shown", error) from error
+
+
+def _kept(row: Row) -> Message | None:
+    if row["message"] is None:
+        return None
+    return Message(Role.USER, row["message"], _images(row["images"]), row["source"] or "")
 
 
 def _packed(images: tuple[Image, ...]) -> str:

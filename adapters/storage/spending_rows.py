@@ -1,15 +1,15 @@
 """What answers have cost, in rows. They are kept with their session, also when a conversation begins anew."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
-from sqlalchemy import Connection, bindparam, func, insert, select
+from sqlalchemy import Connection, RowMapping, bindparam, func, insert, select
 
 from adapters.storage.columns import to_micros
 from adapters.storage.tables import spending
 from core.sessions.key import SessionKey
 from core.sessions.spending import Spent, Total
 
-_TOTALS = (
+_ALL_TOTALS = (
     select(
         spending.c.model,
         spending.c.profile,
@@ -19,10 +19,10 @@ _TOTALS = (
         func.coalesce(func.sum(spending.c.cost), 0).label("cost"),
         (func.count() - func.count(spending.c.cost)).label("unpriced"),
     )
-    .where(spending.c.session == bindparam("named"))
     .group_by(spending.c.model, spending.c.profile)
     .order_by(func.max(spending.c.id).desc())
 )
+_TOTALS = _ALL_TOTALS.where(spending.c.session == bindparam("named"))
 
 
 def store_spending(connection: Connection, key: SessionKey, spent: Sequence[Spent]) -> None:
@@ -47,5 +47,13 @@ def store_spending(connection: Connection, key: SessionKey, spent: Sequence[Spen
 
 def read_totals(connection: Connection, key: SessionKey) -> tuple[Total, ...]:
     """By model and credential, the most recently used first."""
-    rows = connection.execute(_TOTALS, {"named": str(key)}).mappings()
+    return _totals(connection.execute(_TOTALS, {"named": str(key)}).mappings())
+
+
+def read_all_totals(connection: Connection) -> tuple[Total, ...]:
+    """Those of all sessions together."""
+    return _totals(connection.execute(_ALL_TOTALS).mappings())
+
+
+def _totals(rows: Iterable[RowMapping]) -> tuple[Total, ...]:
     return tuple(Total(**{name: row[name] for name in row}) for row in rows)

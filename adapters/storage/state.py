@@ -16,9 +16,10 @@ from adapters.storage.engine import Database
 from adapters.storage.health_rows import read_health
 from adapters.storage.session_rows import read_session
 from adapters.storage.sql_errors import translating
-from adapters.storage.tables import choices, credentials, sessions, windows
+from adapters.storage.tables import choices, credentials, pairings, sessions, windows
 from adapters.storage.writer import driver_of
 from core.auth.health import ProfileHealth
+from core.pairing import PairingState
 from core.resolution.ports import State
 from core.sessions.key import SessionKey
 from core.sessions.session import Session
@@ -43,6 +44,7 @@ _WINDOWS = (
     .order_by(windows.c.profile, windows.c.fingerprint, windows.c.position)
 )
 _NUMBER = select(func.count()).select_from(credentials)
+_PAIRED = select(pairings.c.person).where(pairings.c.state == PairingState.APPROVED.value)
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,13 +71,14 @@ class SqlStateReader:
         self._version: int | None = None
         self._sessions: dict[SessionKey, Session] = {}
         self._health = _Health()
+        self._paired: frozenset[str] = frozenset()
 
     def read(self, keys: Sequence[SessionKey]) -> State:
-        """These sessions and the health of every credential, of one moment."""
+        """These sessions, the health of every credential, and who is paired, of one moment."""
         with self._lock, translating(self._database.path):
             if self._read_version() != self._version or not all(key in self._sessions for key in keys):
                 self._refresh(keys)
-            return State({key: self._sessions[key] for key in keys}, self._health.records)
+            return State({key: self._sessions[key] for key in keys}, self._health.records, self._paired)
 
     def _read_version(self) -> int:
         return int(self._driver.execute("PRAGMA data_version").fetchone()[0])
@@ -87,6 +90,9 @@ class SqlStateReader:
                 self._version = None  # should reading fail half-way, nothing half-read is believed
                 self._sessions = {}
                 self._health = _read_health(self._connection, self._health)
+                paired = frozenset(self._connection.execute(_PAIRED).scalars())
+                if paired != self._paired:  # the very same answer while nothing has changed
+                    self._paired = paired
             elif len(self._sessions) + len(keys) > self._sessions_kept:
                 self._sessions = {}
             missing = [key for key in dict.fromkeys(keys) if key not in self._sessions]

@@ -61,6 +61,8 @@ choices = Table(
     Column("pin_set_by", Text),
     Column("pin_set_at", _Moment),
     Column("pin_order", Text),
+    Index(None, "slot", "expires_at"),
+    Index(None, "slot", "pin_profile"),
 )
 
 history = Table(
@@ -73,6 +75,7 @@ history = Table(
     Column("text", Text, nullable=False),
     Column("source", Text),
     Index(None, "session", "epoch", "id"),
+    Index(None, "session", "source"),
 )
 
 images = Table(
@@ -157,9 +160,12 @@ shown = Table(
     Column("used_by", BigInteger),
     Column("presses", Text),
     Column("prompt", Text),
+    Column("source", Text),
+    Column("code", Text),
     Unique("token"),
     Index(None, "session", "sender", "id"),
     Index(None, "at"),
+    Index(None, "code", "used_by", "at"),
 )
 
 inbox = Table(

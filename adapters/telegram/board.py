@@ -1,22 +1,22 @@
-"""One reply on the screen: makes the messages of its slot show exactly these pieces, with as few calls as that takes."""
-
-from telegram import InlineKeyboardMarkup
+"""One reply on the screen: makes the messages of its slot show exactly these screens, with as few calls as that takes."""
 
 from adapters.telegram.notes import Notes, Slot
-from adapters.telegram.splitting import Piece
+from adapters.telegram.screens import Screen
 from adapters.telegram.writer import Lost, Writer
-
-Shown = tuple[Piece, InlineKeyboardMarkup | None]
 
 
 class Board:
-    """The messages of one reply, in order. What is known to be shown already is not written again."""
+    """The messages of one reply, in order. What is known to be shown already is not written again.
 
-    def __init__(self, writer: Writer, notes: Notes, slot: Slot) -> None:
+    The first one replies to the message `reply_to`, if there is one.
+    """
+
+    def __init__(self, writer: Writer, notes: Notes, slot: Slot, reply_to: int | None) -> None:
         self._writer = writer
         self._notes = notes
         self._slot = slot
-        self._shown: dict[int, Shown] = {}
+        self._reply_to = reply_to
+        self._shown: dict[int, Screen] = {}
 
     @property
     def empty(self) -> bool:
@@ -28,38 +28,42 @@ class Board:
         if self.empty:
             self._slot.messages.append(message)
 
-    async def grow(self, pieces: tuple[Piece, ...]) -> None:
+    async def grow(self, screens: tuple[Screen, ...]) -> None:
         """Show an unfinished answer, one try a message. Raises Flooded, Unreachable or Unconfirmed; the rest stays undone."""
-        for at, piece in enumerate(pieces):
-            await self._put(at, (piece, None), patient=False)
+        if self._slot.whole:
+            return  # what is there already is more than this
+        for at, screen in enumerate(screens):
+            await self._put(at, screen, patient=False)
 
-    async def finish(self, pieces: tuple[Piece, ...], keys: InlineKeyboardMarkup | None) -> None:
-        """Show the whole reply, however long Telegram makes us wait; buttons go under its last message."""
+    async def finish(self, screens: tuple[Screen, ...]) -> None:
+        """Show the whole reply, however long Telegram makes us wait."""
         if self._slot.whole:
             return
-        last = len(pieces) - 1
-        for at, piece in enumerate(pieces):
+        for at, screen in enumerate(screens):
             try:
-                await self._put(at, (piece, keys if at == last else None), patient=True)
+                await self._put(at, screen, patient=True)
             except Lost:
                 continue
         if self._writer.out_of_reach:
             return
-        while pieces and len(self._slot.messages) > len(pieces):
+        while screens and len(self._slot.messages) > len(screens):
             await self._writer.delete(self._slot.messages.pop())
         self._slot.whole = True
         await self._notes.keep()
 
-    async def _put(self, at: int, wanted: Shown, *, patient: bool) -> None:
+    async def _put(self, at: int, wanted: Screen, *, patient: bool) -> None:
         messages = self._slot.messages
         if at < len(messages):
+            if wanted.asks:
+                return  # it never grows and cannot be edited: if it is there, it is right
             if self._shown.pop(messages[at], None) == wanted:
                 self._shown[messages[at]] = wanted
                 return
-            if await self._writer.edit(messages[at], *wanted, patient=patient):
+            if await self._writer.edit(messages[at], wanted, patient=patient):
                 self._shown[messages[at]] = wanted
                 return
-        number = await self._writer.send(*wanted, first=at == 0, patient=patient)
+        reply_to = self._reply_to if at == 0 else None
+        number = await self._writer.send(wanted, reply_to=reply_to, patient=patient)
         if number is None:
             return
         messages[at : at + 1] = [number]

@@ -8,9 +8,11 @@ from typing import Any, NoReturn
 
 from adapters.telegram.attached import offers
 from adapters.telegram.downloads import Downloads
-from adapters.telegram.inbound import PLATFORM, Scope, address, read_update
+from adapters.telegram.drafts import DraftRefusals
+from adapters.telegram.inbound import lane, read_update
 from adapters.telegram.notes import Notes
 from adapters.telegram.outbound import Delivery
+from adapters.telegram.places import ANNOUNCEMENT, PLATFORM, Scope, address, announced_in
 from adapters.telegram.polling import Accept, OnState, Poller, PollingBot
 from adapters.telegram.transport import PLACEHOLDER, Endpoint, TokenFilter, Transport, quiet_libraries
 from core.auth.secret import Secret
@@ -60,6 +62,7 @@ class TelegramPlatform:
             get_updates_request=self._polls,
         )
         self._downloads = Downloads(self._bot, self._calls, clock)
+        self._drafts = DraftRefusals()
         self._poller = Poller(self._bot, self._scope, clock, commands)
 
     async def run(self, accept: Accept, on_state: OnState) -> NoReturn:
@@ -73,10 +76,21 @@ class TelegramPlatform:
     def read(self, update: Update) -> Inbound | None:
         """What a stored update means, or None if it is nothing for us. Its files are fetched when they are asked for."""
         inbound = read_update(update.payload, self._scope)
-        if inbound is None or inbound.ingress is not Ingress.MESSAGE:
+        if inbound is None or inbound.ingress is not Ingress.MESSAGE or ANNOUNCEMENT in update.payload:
             return inbound
         sent = offers(update.payload)
         return replace(inbound, files=partial(self._downloads.fetch, sent)) if sent else inbound
+
+    def announcement(self, chat: str, key: str) -> Update:
+        """An update of our own that nobody caused: what answers it is said in a chat. Stored once by its key, as any other.
+
+        `chat` is what an Inbound of this platform named (`Inbound.chat`), or `person:<id>` for somebody's private chat. Raises
+        ValueError if it is neither. A person who never opened a chat with the bot cannot be written to: that is logged.
+        """
+        payload = announced_in(chat)
+        return Update(
+            platform=PLATFORM, account=self.account, key=key, lane=lane(payload, self._scope), payload=payload
+        )
 
     async def deliver(self, item: InboxItem, inbound: Inbound, events: AsyncIterator[Event]) -> None:
         """Show an answer in the chat that the update came from. Raises ConfigError if the token is refused."""
@@ -89,7 +103,9 @@ class TelegramPlatform:
         async def save(delivery: Mapping[str, Any]) -> None:
             await self._inbox.note_delivery(item.id, delivery)
 
-        await Delivery(self._bot, to, Notes(item.delivery, save), self._clock).run(events)
+        notes = Notes(item.delivery, save)
+        delivery = Delivery(self._bot, to, notes, self._clock, item=item.id, drafts=self._drafts)
+        await delivery.run(events)
 
     async def close(self) -> None:
         """Close all connections. A running poll ends with its task, not here."""

@@ -9,12 +9,13 @@ from telegram import Bot
 from telegram.error import InvalidToken
 
 from adapters.telegram.board import Board
-from adapters.telegram.inbound import Address
-from adapters.telegram.keyboard import keyboard
+from adapters.telegram.drafts import Draft, DraftRefusals, draft_number
 from adapters.telegram.live import Live
 from adapters.telegram.notes import Notes
+from adapters.telegram.places import Address
 from adapters.telegram.query import QueryAnswer, alert_text
-from adapters.telegram.render import markdown, render
+from adapters.telegram.render import markdown
+from adapters.telegram.screens import Screen, screens
 from adapters.telegram.transport import token_refused
 from adapters.telegram.writer import Writer
 from core.clock import Clock
@@ -28,16 +29,20 @@ class Delivery:
     """One answer on its way. `run` is all there is to call, once.
 
     A chat that is out of reach swallows the answer. A revoked token raises ConfigError when all events were taken in: the
-    answer stays undelivered, and a start with a good token delivers it.
+    answer stays undelivered, and a start with a good token delivers it. `item` is the stored update that is answered.
     """
 
-    def __init__(self, bot: Bot, to: Address, notes: Notes, clock: Clock) -> None:
+    def __init__(self, bot: Bot, to: Address, notes: Notes, clock: Clock, *, item: int, drafts: DraftRefusals) -> None:
         self._clock = clock
         self._notes = notes
+        self._item = item
+        self._drafts = drafts
+        self._to = to
         self._writer = Writer(bot, to, clock)
         self._query = QueryAnswer(bot, to.query, clock)
         self._pressed = to.pressed
-        self._chat = to.chat
+        self._written, self._reply_to, self._asked = to.written, to.reply_to, to.asked
+        self._grown = 0
         self._hushed = to.onlookers and (to.query is not None or to.pressed is not None)
         self._typing: asyncio.Task[None] | None = None
         self._growing: tuple[Board, Live] | None = None
@@ -96,21 +101,23 @@ class Delivery:
 
         In a group an alert is the only way that nobody else sees. If there can be none (any more), it is left out.
         """
-        if not reply.private or reply.shared:
+        if not reply.private or reply.shared or reply.prompt:
             return False
         if self._hushed:
             if not await self._query.alert(alert_text(reply)):
                 _log.info(
                     "What a press in chat %s was answered could not be shown to one person alone and is left out.",
-                    self._chat,
+                    self._to.chat,
                 )
             return True
         return not reply.buttons and await self._query.alert(reply.text)
 
     async def _reply(self, reply: Reply) -> None:
+        if reply.deletes:
+            await self._withdraw()
         if await self._whisper(reply):
             return
-        if reply.replaces or reply.kind is not ReplyKind.NOTICE:
+        if reply.replaces or reply.prompt or reply.kind is not ReplyKind.NOTICE:
             # A mere announcement may be followed by a refusal, which needs the query; the grace second bounds the wait.
             self._query.dismiss()
         if reply.kind in (ReplyKind.TEXT, ReplyKind.ERROR):
@@ -121,24 +128,42 @@ class Delivery:
         else:
             if reply.kind is ReplyKind.ERROR:
                 await self._close_growing()
-            board = Board(self._writer, self._notes, self._notes.next_slot(reply.kind))
-        if reply.replaces and self._pressed is not None:
+            board = self._board(reply.kind, self._asked if reply.prompt else self._reply_to)
+        # A question has to be a message of its own: Telegram puts none under one that is there.
+        if reply.replaces and self._pressed is not None and not reply.prompt:
             board.take_over(self._pressed)
             self._pressed = None
-        await board.finish(render(reply), keyboard(reply))
+        await board.finish(screens(reply))
+
+    async def _withdraw(self) -> None:
+        """Remove what the person wrote; nothing can reply to it any more."""
+        for message in self._written:
+            await self._writer.withdraw(message)
+        self._written, self._reply_to, self._asked = (), None, None
+
+    def _board(self, kind: ReplyKind, reply_to: int | None) -> Board:
+        return Board(self._writer, self._notes, self._notes.next_slot(kind), reply_to)
 
     def _grow(self, text: str) -> None:
         if self._growing is None:
-            board = Board(self._writer, self._notes, self._notes.next_slot(ReplyKind.TEXT))
-            self._growing = board, Live(board, self._clock)
+            board = self._board(ReplyKind.TEXT, self._reply_to)
+            self._growing = board, Live(board, self._clock, self._draft(board))
         self._growing[1].add(text)
+
+    def _draft(self, board: Board) -> Draft | None:
+        """A draft, where nobody else reads and the answer has not begun to grow by edits before a restart."""
+        if self._to.onlookers or not board.empty or not self._drafts.allow(self._to.chat):
+            return None
+        number = draft_number(self._item, self._grown)
+        self._grown += 1
+        return Draft(self._writer, self._drafts, self._to.chat, number)
 
     async def _close_growing(self) -> None:
         """The answer broke off: what came of it stays, in its final form."""
         if self._growing is not None:
             (board, live), self._growing = self._growing, None
             await live.settle()
-            await board.finish(markdown(live.text), None)
+            await board.finish(tuple(Screen(piece) for piece in markdown(live.text)))
 
     async def _keep_typing(self) -> None:
         while True:

@@ -8,12 +8,15 @@ import logging
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any, NoReturn
 
-from telegram import Bot, BotCommand
-from telegram.error import BadRequest, Conflict, InvalidToken, TelegramError
+from telegram import Bot
+from telegram.error import Conflict, InvalidToken, TelegramError
 
 from adapters.telegram.albums import SETTLE, Arriving, joined
-from adapters.telegram.inbound import IDENTITY, PLATFORM, Scope, lane
+from adapters.telegram.inbound import IDENTITY, lane
+from adapters.telegram.membership import membership
+from adapters.telegram.menu import set_menu
 from adapters.telegram.patience import full_jitter
+from adapters.telegram.places import PLATFORM, Scope
 from adapters.telegram.transport import Flooded, token_refused
 from core.clock import Clock
 from core.errors import StorageError
@@ -22,7 +25,7 @@ from core.ports import Update
 _log = logging.getLogger(__name__)
 POLL_SECONDS = 30
 _SLACK = 10
-_WANTED = ["message", "callback_query"]
+_WANTED = ["message", "edited_message", "callback_query", "my_chat_member"]
 _RIVAL = (
     "another process polls Telegram with the same token; Telegram serves only one. "
     "Stop the other one, or give this gateway a bot of its own"
@@ -83,8 +86,9 @@ class Poller:
             held = arriving.held(batch, self._lane)
             waiting = {_number(raw) for raw in held}
             fresh = [raw for raw in batch if _number(raw) not in waiting | stored]
-            if fresh:
-                await self._store([self._update(raw, identity) for raw in joined(fresh, self._lane)], accept, on_state)
+            said = [raw for raw in fresh if not _told(raw)]
+            if said:
+                await self._store([self._update(raw, identity) for raw in joined(said, self._lane)], accept, on_state)
             self._offset = _next_offset(batch, held, self._offset)
             stored = {number for raw in batch if (number := _number(raw) or 0) >= (self._offset or 0)} - waiting
             self._failures = 0
@@ -112,15 +116,9 @@ class Poller:
         me = await self._bot.get_me()
         await self._bot.delete_webhook()
         if self._menu is not None:
-            await self._set_menu(self._menu)
+            await set_menu(self._bot, self._menu)
             self._menu = None
         return {"id": me.id, "username": me.username}
-
-    async def _set_menu(self, commands: Sequence[tuple[str, str]]) -> None:
-        try:
-            await self._bot.set_my_commands([BotCommand(name, summary[:256]) for name, summary in commands])
-        except BadRequest as error:
-            _log.warning("Telegram refused the command menu; commands work all the same: %s", error.message)
 
     def _update(self, raw: Mapping[str, Any], identity: Mapping[str, Any]) -> Update:
         return Update(
@@ -144,6 +142,14 @@ class Poller:
 def _number(raw: Any) -> int | None:
     number = raw.get("update_id") if isinstance(raw, Mapping) else None
     return number if isinstance(number, int) and not isinstance(number, bool) else None
+
+
+def _told(raw: Mapping[str, Any]) -> bool:
+    """Whether the update is only about where the bot is or may write: that is logged, and nobody is answered."""
+    change = membership(raw)
+    if change:
+        _log.info("%s", change)
+    return "my_chat_member" in raw
 
 
 def _next_offset(batch: Sequence[Any], held: Sequence[Any], before: int | None) -> int | None:

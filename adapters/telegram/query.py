@@ -6,6 +6,7 @@ import logging
 from telegram import Bot
 from telegram.error import TelegramError
 
+from adapters.telegram.card import card
 from adapters.telegram.patience import insist
 from core.clock import Clock
 from core.messages import Reply
@@ -17,8 +18,11 @@ ALERT_LIMIT = 200
 
 def alert_text(reply: Reply) -> str:
     """What an alert can show of a reply: no choices, since an alert has no buttons, and no more than Telegram takes."""
-    numbers = {f"{button.n}." for button in reply.buttons}
-    told = [line for line in reply.text.splitlines() if line.strip().partition(" ")[0] not in numbers]
+    if reply.blocks:
+        told = [piece.text for piece in card(reply.blocks)]
+    else:
+        numbers = {f"{button.n}." for button in reply.buttons}
+        told = [line for line in reply.text.splitlines() if line.strip().partition(" ")[0] not in numbers]
     text = "\n".join(told).strip()
     return text if len(text) <= ALERT_LIMIT else f"{text[: ALERT_LIMIT - 1]}…"
 

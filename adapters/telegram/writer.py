@@ -1,4 +1,4 @@
-"""Writing into one chat: send, edit, delete, and what Telegram's refusals mean for it.
+"""Writing into one chat: send, edit, draft, delete, and what Telegram's refusals mean for it.
 
 A chat that cannot be written to (blocked, kicked, gone, closed topic) is said once in the log; after that the writer does
 nothing more, so that whoever feeds it need not ask. A message whose look is refused is shown without its formatting or its
@@ -11,10 +11,11 @@ from typing import TypeVar
 
 from telegram import Bot, InlineKeyboardMarkup, LinkPreviewOptions, MessageEntity, ReplyParameters
 from telegram.constants import ChatAction
-from telegram.error import BadRequest, ChatMigrated, InvalidToken, TelegramError
+from telegram.error import BadRequest, ChatMigrated, Forbidden, InvalidToken, TelegramError
 
-from adapters.telegram.inbound import Address
 from adapters.telegram.patience import insist
+from adapters.telegram.places import Address
+from adapters.telegram.screens import Screen
 from adapters.telegram.splitting import Piece
 from adapters.telegram.transport import Flooded, Unconfirmed, Unreachable
 from core.clock import Clock
@@ -35,6 +36,14 @@ class Lost(Exception):
     """A message went out and Telegram never said whether it took it. It may be there; it is not sent again."""
 
 
+class NoDrafts(Exception):
+    """Telegram does not take drafts: in this chat, or nowhere at all (`everywhere`)."""
+
+    def __init__(self, reason: str, *, everywhere: bool) -> None:
+        super().__init__(reason)
+        self.everywhere = everywhere
+
+
 class Writer:
     """Writes into the chat of one address. `patient` calls wait for Telegram; the others are tried once.
 
@@ -50,44 +59,40 @@ class Writer:
         self.out_of_reach = False
         self._complained = False
 
-    async def send(
-        self, piece: Piece, keys: InlineKeyboardMarkup | None = None, *, first: bool, patient: bool
-    ) -> int | None:
-        """Send a message and give its id; None if it is refused. The first one replies to the person's message."""
+    async def send(self, screen: Screen, *, reply_to: int | None, patient: bool) -> int | None:
+        """Send a message, as a reply to another one if there is one, and give its id; None if it is refused."""
 
-        async def call(shown: Piece, keys: InlineKeyboardMarkup | None) -> int:
+        async def call(shown: Screen) -> int:
             message = await self._bot.send_message(
                 self._chat,
-                shown.text,
-                entities=_entities(shown),
-                reply_markup=keys,
+                shown.piece.text,
+                entities=_entities(shown.piece),
+                reply_markup=shown.keys,
                 message_thread_id=self._to.thread,
                 link_preview_options=_NO_PREVIEW,
-                reply_parameters=self._reply_parameters() if first else None,
+                reply_parameters=_reply_parameters(reply_to),
             )
             return message.message_id
 
         try:
-            return await self._in_chat(lambda: self._reduced(piece, keys, call), patient=patient, repeatable=False)
+            return await self._in_chat(lambda: self._reduced(screen, call), patient=patient, repeatable=False)
         except Unconfirmed as error:
             if not patient:
                 raise
             _log.warning("Telegram did not confirm a message to chat %s; it is not sent twice.", self._chat)
             raise Lost from error
 
-    async def edit(
-        self, message: int, piece: Piece, keys: InlineKeyboardMarkup | None = None, *, patient: bool
-    ) -> bool:
+    async def edit(self, message: int, screen: Screen, *, patient: bool) -> bool:
         """Make a message of ours show this. False if it is not there to be edited any more; already showing it is fine."""
 
-        async def call(shown: Piece, keys: InlineKeyboardMarkup | None) -> bool:
+        async def call(shown: Screen) -> bool:
             try:
                 await self._bot.edit_message_text(
-                    shown.text,
+                    shown.piece.text,
                     self._chat,
                     message,
-                    entities=_entities(shown),
-                    reply_markup=keys,
+                    entities=_entities(shown.piece),
+                    reply_markup=shown.keys if isinstance(shown.keys, InlineKeyboardMarkup) else None,
                     link_preview_options=_NO_PREVIEW,
                 )
             except BadRequest as error:
@@ -98,8 +103,54 @@ class Writer:
                 raise
             return True
 
-        done = await self._in_chat(lambda: self._reduced(piece, keys, call), patient=patient, repeatable=True)
+        done = await self._in_chat(lambda: self._reduced(screen, call), patient=patient, repeatable=True)
         return True if done is None else done
+
+    async def draft(self, number: int, piece: Piece) -> None:
+        """Show what is being written, in a private chat, until a message takes its place or half a minute has gone by.
+
+        One try. Raises Flooded, Unreachable or Unconfirmed, and NoDrafts if Telegram refuses it for any other reason.
+        """
+        if self.out_of_reach:
+            return
+        try:
+            await self._draft(number, piece)
+        except (Flooded, Unreachable, Unconfirmed):
+            raise
+        except Forbidden as error:
+            self._give_up(error)
+        except InvalidToken as error:
+            # An older server does not know the method; the library takes its 404 for a bad token.
+            if not _says(error, "not found"):
+                raise
+            raise NoDrafts(error.message, everywhere=True) from error
+        except TelegramError as error:
+            raise NoDrafts(error.message, everywhere=False) from error
+
+    async def _draft(self, number: int, piece: Piece) -> None:
+        """Make the call, without formatting if that is what is refused."""
+        thread = self._to.thread
+        try:
+            await self._bot.send_message_draft(
+                self._chat, number, piece.text, message_thread_id=thread, entities=_entities(piece)
+            )
+        except BadRequest as error:
+            if not (piece.entities and _says(error, *_FORMAT_REFUSED)):
+                raise
+            await self._bot.send_message_draft(self._chat, number, piece.text, message_thread_id=thread)
+
+    async def withdraw(self, message: int) -> None:
+        """Remove a message of the person's. Telegram lets a bot do that in private, in groups with the right to: else logged."""
+        if self.out_of_reach:
+            return
+        try:
+            await insist(lambda: self._bot.delete_message(self._chat, message), self._clock, repeatable=True)
+        except InvalidToken:
+            raise
+        except TelegramError as error:
+            if _says(error, "not found"):
+                return  # it is gone already
+            _log.warning("A message in chat %s that should go could not be removed: %s", self._chat, error.message)
 
     async def delete(self, message: int) -> None:
         """Remove a message that the finished answer does not need. One that stays does no harm: tried once."""
@@ -146,29 +197,23 @@ class Writer:
         self.out_of_reach = True
         _log.warning("Chat %s cannot be written to, the answer is dropped: %s", self._chat, error.message)
 
-    async def _reduced(
-        self,
-        piece: Piece,
-        keys: InlineKeyboardMarkup | None,
-        call: Callable[[Piece, InlineKeyboardMarkup | None], Awaitable[T]],
-    ) -> T:
+    async def _reduced(self, screen: Screen, call: Callable[[Screen], Awaitable[T]]) -> T:
         """Make a call; what is refused because of its look is tried again with less of it, down to the bare words."""
         while True:
             try:
-                return await call(piece, keys)
+                return await call(screen)
             except BadRequest as error:
-                if piece.entities and _says(error, *_FORMAT_REFUSED):
-                    lost, piece = "formatting", piece.plain
-                elif keys is not None and not _says(error, *_CHAT_CLOSED):
-                    lost, keys = "buttons", None
+                if screen.piece.entities and _says(error, *_FORMAT_REFUSED):
+                    lost, screen = "formatting", screen.unformatted
+                elif screen.keys is not None and not _says(error, *_CHAT_CLOSED):
+                    lost, screen = "buttons", screen.without_keys
                 else:
                     raise
                 _log.warning("Telegram refused an answer with its %s; it is shown without: %s", lost, error.message)
 
-    def _reply_parameters(self) -> ReplyParameters | None:
-        if self._to.reply_to is None:
-            return None
-        return ReplyParameters(self._to.reply_to, allow_sending_without_reply=True)
+
+def _reply_parameters(message: int | None) -> ReplyParameters | None:
+    return None if message is None else ReplyParameters(message, allow_sending_without_reply=True)
 
 
 def _entities(piece: Piece) -> list[MessageEntity]:

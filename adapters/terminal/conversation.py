@@ -9,7 +9,7 @@ from adapters.terminal.files import Enclosed
 from adapters.terminal.inbound import Speaker
 from adapters.terminal.safe_text import decoded
 from core.errors import Suggestion
-from core.messages import Event, Inbound
+from core.messages import Event, Inbound, Quoted, Reply
 
 
 class Gateway(Protocol):
@@ -33,6 +33,8 @@ class Conversation:
         self._display = display
         self._answer: asyncio.Task[None] | None = None
         self._stopped = False
+        self._question = ""
+        """What the last reply has asked for: the next line answers it."""
         self.begun = False
 
     async def hold(self, messages: AsyncIterable[str]) -> None:
@@ -64,10 +66,14 @@ class Conversation:
 
     async def _show(self, text: str) -> None:
         files = self._enclosed.fetch if self._enclosed.waiting else None
-        inbound = self._speaker.says(decoded(text), files=files)
+        question, self._question = self._question, ""
+        quoted = Quoted("", question, own=True) if question and not text.lstrip().startswith("/") else None
+        inbound = self._speaker.says(decoded(text), files=files, quoted=quoted)
         events = self._gateway.handle(inbound)
         try:
             async for event in events:
+                if isinstance(event, Reply):
+                    self._question = event.text if event.prompt else ""
                 self._display.show(event)
         finally:
             if isinstance(events, AsyncGenerator):

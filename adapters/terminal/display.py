@@ -75,7 +75,11 @@ class PlainDisplay:
             case Delta() if self._stream:
                 self._piece(printable(event.text))
             case Reply(kind=ReplyKind.TEXT):
-                self._whole(printable(event.text))
+                is_last = self._whole(printable(event.text))
+                if event.footer and is_last:
+                    self._out.write(printable(event.footer) + "\n")
+                elif event.footer:
+                    self.remark(printable(event.footer))
             case Reply():
                 self.remark(printable(event.text))
             case _:
@@ -104,13 +108,17 @@ class PlainDisplay:
         self._shown += text
         self._out.write(text)
 
-    def _whole(self, text: str) -> None:
+    def _whole(self, text: str) -> bool:
+        """Write what is missing of the answer. False if all of it was shown before, and something else after it."""
         shown, self._shown = self._shown, ""
         if self._line_is_open and text.startswith(shown):
             self._out.write(text[len(shown) :])
             self._close_line()
         elif not shown or text != shown:
             self.remark(text)
+        else:
+            return False
+        return True
 
     def _close_line(self) -> None:
         if self._line_is_open:

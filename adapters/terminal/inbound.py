@@ -1,10 +1,11 @@
 """Who speaks in a terminal, in which session, and what a typed line becomes."""
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
+from core.blotting import Redact, blot, nothing_known
 from core.errors import UserError
-from core.messages import FileFetch, Inbound, Ingress, Place, Sender
+from core.messages import FileFetch, Inbound, Ingress, Place, Quoted, Sender
 from core.sessions.key import DEFAULT_AGENT, SessionKey, direct_key
 
 PLATFORM = "terminal"
@@ -20,9 +21,18 @@ class Speaker:
     sender: Sender
     session: SessionKey
     stream: bool = True
+    known: Redact = field(default=nothing_known, repr=False, compare=False)
+    """Takes out of a text what is known to be confidential here."""
 
-    def says(self, text: str, ingress: Ingress = Ingress.MESSAGE, files: FileFetch | None = None) -> Inbound:
+    def says(
+        self,
+        text: str,
+        ingress: Ingress = Ingress.MESSAGE,
+        files: FileFetch | None = None,
+        quoted: Quoted | None = None,
+    ) -> Inbound:
         """The line as the gateway takes it. In a group's session the bot counts as named: nobody else is listening here."""
+        text, has_secret = blot(text, self.known)
         direct = is_direct(self.session)
         place = Place(direct=direct, ids=() if direct else _place_ids(self.session))
         return Inbound(
@@ -31,9 +41,11 @@ class Speaker:
             session=self.session,
             place=place,
             text=text,
+            has_secret=has_secret,
             mentioned=True,
             stream=self.stream,
             files=files,
+            quoted=quoted,
         )
 
 

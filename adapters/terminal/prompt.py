@@ -15,6 +15,7 @@ from prompt_toolkit.history import FileHistory, History, InMemoryHistory
 from adapters.terminal.conversation import Gateway
 from adapters.terminal.inbound import Speaker
 from adapters.terminal.safe_text import printable
+from core.blotting import blot
 from core.commands.registry import COMMANDS
 from core.errors import BotError
 from core.messages import Ingress
@@ -61,7 +62,16 @@ def open_history(path: Path) -> History:
         return InMemoryHistory()
     os.fchmod(descriptor, 0o600)
     os.close(descriptor)
-    return FileHistory(str(path))
+    return _WithoutSecrets(str(path))
+
+
+class _WithoutSecrets(FileHistory):
+    """Keeps no line that has a key or a password in it."""
+
+    def store_string(self, string: str) -> None:
+        """Append a line to the file."""
+        if not blot(string)[1]:
+            super().store_string(string)
 
 
 async def typed_messages(

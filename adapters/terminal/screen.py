@@ -69,6 +69,8 @@ class ScreenDisplay:
         if reply.kind is ReplyKind.TEXT:
             self._growing.text = ""
             self._console.print(_markdown(text))
+            if reply.footer:
+                self._console.print(Text(printable(reply.footer), style="dim"))
         else:
             if reply.kind is ReplyKind.ERROR:
                 self._print_unfinished()

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, TextIO
 from bot.cli import exit_codes
 from bot.cli.output import complain, forget_stdout
 from bot.interrupts import Interrupts, run_interruptible
+from bot.log import redact_known
 from core.errors import UserError
 from core.resolution.snapshot import unknown_agent
 from core.sessions.key import agent_id
@@ -111,9 +112,10 @@ async def talk(app: "App", state: Path, options: ChatOptions, interrupts: Interr
     if session.agent not in app.rules.agents:
         raise unknown_agent(session.agent, app.rules)
     if options.is_interactive():
-        await _talk_with_a_person(app, state, Speaker(sender=sender, session=session), interrupts, enclosed)
+        speaker = Speaker(sender=sender, session=session, known=redact_known)
+        await _talk_with_a_person(app, state, speaker, interrupts, enclosed)
     else:
-        speaker = Speaker(sender=sender, session=session, stream=options.stream)
+        speaker = Speaker(sender=sender, session=session, stream=options.stream, known=redact_known)
         await _talk_with_a_script(app, speaker, options, enclosed)
     return exit_codes.OK
 

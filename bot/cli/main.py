@@ -21,6 +21,7 @@ NOUNS = {
     "models": ("bot.cli.models", "models, credentials and their state"),
     "secrets": ("bot.cli.secret_verbs", "where secrets come from, and whether any lies about"),
     "config": ("bot.cli.config", "check the configuration"),
+    "pairing": ("bot.cli.pairing", "who asks to be let in, and who is"),
     "db": ("bot.cli.db", "the database and its migrations"),
     "demo": ("bot.cli.demo", "try it: no key, no account, no network"),
 }

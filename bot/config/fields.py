@@ -93,6 +93,14 @@ def _person(text: str) -> str:
     return text
 
 
+def _admitted(text: str) -> str:
+    if _ROLE.fullmatch(text):
+        return text
+    if ":role:" in text:
+        raise ValueError("must be discord:role:<id> with the numeric id of the role; names can change hands")
+    return _person(text)
+
+
 def _group(text: str) -> str:
     if not _GROUP.fullmatch(text):
         raise ValueError("must be a chat or server by its numeric id, such as telegram:-1001234 or discord:2002")
@@ -177,6 +185,7 @@ Url = Annotated[str, Check(_url("https", "http"))]
 SocketUrl = Annotated[str, Check(_socket_url)]
 Listen = Annotated[str, Check(_listen)]
 Person = Annotated[str, Check(_person)]
+Admitted = Annotated[str, Check(_admitted)]
 Group = Annotated[str, Check(_group)]
 Pinner = Annotated[str, Check(_pinner)]
 ProviderId = Annotated[str, Check(_provider)]

@@ -17,6 +17,7 @@ from core.models.lookup import Lookup
 from core.models.ref import ModelRef
 from core.resolution.rules import AccessRules, AgentRules, CrossBilling, OnReset, Rules
 from core.sessions.key import DEFAULT_AGENT
+from core.sessions.session import Footer
 
 if TYPE_CHECKING:
     from adapters.providers.builtin import BuiltinProvider
@@ -81,12 +82,16 @@ def _rules(settings: "Settings", catalog: Catalog, agents: Mapping[str, AgentRul
         order=dict(settings.auth.order),
         configured_profiles={provider: tuple(ids) for provider, ids in profiles.items()},
         access=AccessRules(
-            owners=frozenset(access.owners), allow=frozenset(access.allow), groups=frozenset(access.groups)
+            owners=frozenset(access.owners),
+            allow=frozenset(access.allow),
+            groups=frozenset(access.groups),
+            pairing=access.pairing,
         ),
         sticky_idle=settings.session.sticky_idle,
         on_reset=OnReset(settings.session.on_reset),
         dm_scope=settings.session.dm_scope,
         locked=frozenset(settings.session.locked),
+        footer=Footer(settings.session.footer),
         alias_commands=settings.commands.alias_commands,
         deadline=settings.failover.deadline,
         silence=settings.failover.silence,

@@ -162,12 +162,14 @@ class Failover(Section):
 
 
 class SessionRules(Section):
-    """session. `locked` are session keys whose model only this file decides."""
+    """session. `locked` are session keys whose model only this file decides; `footer` stands under answers where a chat has not
+    said otherwise (`/usage`)."""
 
     dm_scope: Literal["main", "per-peer", "per-channel-peer", "per-account-channel-peer"] = "per-account-channel-peer"
     sticky_idle: fields.Duration = timedelta(hours=1)
     on_reset: Literal["release", "keep"] = "release"
     locked: tuple[fields.Session, ...] = ()
+    footer: Literal["off", "tokens", "full"] = "off"
 
 
 class Commands(Section):
@@ -177,11 +179,13 @@ class Commands(Section):
 
 
 class Access(Section):
-    """access: people and groups by their numeric ids, `platform:id`. Closed where nothing is listed."""
+    """access: people and groups by their numeric ids, `platform:id`; roles of Discord as `discord:role:<id>`. Closed where nothing
+    is listed. `pairing`: whether a stranger is given a code that an owner can approve."""
 
     owners: tuple[fields.Person, ...] = ()
-    allow: tuple[fields.Person, ...] = ()
+    allow: tuple[fields.Admitted, ...] = ()
     groups: tuple[fields.Group, ...] = ()
+    pairing: bool = True
 
 
 class Database(Section):

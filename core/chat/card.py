@@ -12,9 +12,10 @@ from core.auth.profiles import AuthProfile, PinMode
 from core.chat.attempts import Attempt, Attempts
 from core.durations import format_duration, iso
 from core.errors import FailureReason
-from core.messages import Button, Reply, ReplyKind
+from core.messages import Block, Button, Reply, ReplyKind, Row, Tone
 from core.models.lookup import quote
 from core.resolution import words
+from core.resolution.labels import tone_of
 from core.resolution.outage import check_choices
 from core.resolution.resolver import SUBSCRIPTION, Pinned, Resolution, costs, pin_is_out
 from core.resolution.rules import CrossBilling
@@ -22,6 +23,7 @@ from core.resolution.snapshot import Snapshot
 from core.resolution.view import Sees, standing
 
 _RETRY = ("Try again", "")
+_KEPT = "Your message is kept and runs when you choose"
 _PRICE = " (metered)"
 _SHORTEST_LOAN = timedelta(minutes=1)
 _MOST_LINES = 10
@@ -66,10 +68,13 @@ def _pin_card(
     _, reason, until, _ = standing(placed)
     if placed.profile is None:
         told = f"{pinned.profile} is pinned here, but there is no such profile any more."
+        rows = [Row(pinned.profile, "there is no such profile any more", Tone.BAD)]
     else:
         told = f"{pinned.profile} is pinned here and out: {words.state(placed, now)}."
+        rows = [Row(pinned.profile, words.state(placed, now), Tone(tone_of(placed)))]
         if until is not None:
             told += f" It returns at {words.moment(until, now)}."
+            rows.append(Row("Returns", words.moment(until, now)))
     ref = resolution.selected.ref
     choices = [
         (f"Use {p.id} once{_PRICE if _is_new_cost(pinned, p.profile) else ''}", f"/model {quote(str(ref), p.id)} once")
@@ -79,8 +84,11 @@ def _pin_card(
     choices += [("Prefer instead", "/model prefer")] if pinned.mode is PinMode.STRICT else []
     choices += [("Release pin", "/model auto"), _RETRY, *(check_choices([placed]) if owner else ())]
     data = {"profile": pinned.profile, "reason": reason, "until": iso(until)}
-    lead = [told, *_account(attempts), "Your message is kept and runs when you choose:"]
-    return _card("pinned_unavailable", lead, choices, data)
+    lead = [told, *_account(attempts), f"{_KEPT}:"]
+    block = Block(
+        "The pinned credential is out", (Row("Model", str(ref)), *rows, *_tried(attempts), Row("", f"{_KEPT}."))
+    )
+    return _card("pinned_unavailable", lead, choices, data, block)
 
 
 def _is_new_cost(pinned: Pinned, instead: AuthProfile) -> bool:
@@ -107,9 +115,10 @@ def _money_card(snapshot: Snapshot, resolution: Resolution, attempts: Sequence[A
                 f"Use {offered[0].profile.id} for {span}", f"/model {pinned} for {span.replace(' ', '')}"
             ))  # fmt: skip
     choices.append(_RETRY)
-    lead = [told, *_account(attempts), "Your message is kept and runs when you choose:"]
+    lead = [told, *_account(attempts), f"{_KEPT}:"]
+    rows = (Row("", told, Tone.WAITING), *_tried(attempts), Row("", f"{_KEPT}."))
     data = {"profile": offered[0].profile.id if offered else None, "reason": "cross_billing", "until": iso(until)}
-    return _card("cross_billing", lead, choices, data)
+    return _card("cross_billing", lead, choices, data, Block("The subscription is out", rows))
 
 
 def _nobody(snapshot: Snapshot, resolution: Resolution, attempts: Sequence[Attempt], sees: Sees, owner: bool) -> Reply:
@@ -126,8 +135,12 @@ def _nobody(snapshot: Snapshot, resolution: Resolution, attempts: Sequence[Attem
             told += " The profile store, or an entry of it, could not be read; `remoteclaw models status` says why."
         code = "no_credentials"
     lead = [told, *states, *_account(attempts), "Your message is kept. Choose another model with /model, or:"]
+    listed = [Row(p.id, words.state(p, snapshot.now), Tone(tone_of(p))) for p in visible]
+    last = Row("", "Your message is kept. Choose another model with /model.")
+    rows = (Row("", told, Tone.BAD), *_some_rows(listed), *_tried(attempts), last)
     choices = [_RETRY, *(check_choices(resolution.placed) if owner else ())]
-    return _card(code, lead, choices, {"profile": None, "reason": code, "until": iso(until)})
+    data = {"profile": None, "reason": code, "until": iso(until)}
+    return _card(code, lead, choices, data, Block("Nobody can answer now", rows))
 
 
 def _failed(snapshot: Snapshot, attempts: Sequence[Attempt]) -> Reply:
@@ -147,9 +160,11 @@ def _failed(snapshot: Snapshot, attempts: Sequence[Attempt]) -> Reply:
             ("Compact the conversation and ask again", "/compact"),
             ("Start a new conversation and ask again", "/fresh"),
         ]
-    lead.append("Your message is kept and runs when you choose:")
+    lead.append(f"{_KEPT}:")
+    said = [Row("It said", failure.detail)] if failure and failure.detail and len(attempts) == 1 else []
+    rows = (Row("", told, Tone.BAD), *(_tried(attempts) if len(attempts) > 1 else said), Row("", f"{_KEPT}."))
     data = {"profile": last.profile.id, "reason": reason.value, "until": iso(failure.retry_at if failure else None)}
-    return _card(reason.value, lead, choices, data)
+    return _card(reason.value, lead, choices, data, Block("There is no answer", rows))
 
 
 def compaction_failed(snapshot: Snapshot, resolution: Resolution, attempts: Attempts, is_cut: bool = False) -> Reply:
@@ -183,19 +198,42 @@ def _account(attempts: Sequence[Attempt]) -> list[str]:
     return [*_some(list(dict.fromkeys(lines))), *said]
 
 
+def _tried(attempts: Sequence[Attempt]) -> list[Row]:
+    """The same as facts."""
+    rows = []
+    for attempt in attempts:
+        failure = attempt.failure
+        if failure is not None:
+            status = f" (HTTP {failure.status})" if failure.status else ""
+            rows.append(Row("Tried", f"{attempt.model} with {attempt.profile.id}: {failure.reason}{status}", Tone.BAD))
+    last = attempts[-1].failure if attempts else None
+    said = [Row("It said", last.detail)] if last is not None and last.detail else []
+    return [*_some_rows(list(dict.fromkeys(rows))), *said]
+
+
+def _some_rows(rows: list[Row]) -> list[Row]:
+    more = len(rows) - _MOST_LINES
+    return [*rows[:_MOST_LINES], Row("", f"and {more} more; see /model status")] if more > 0 else rows
+
+
 def _some(lines: list[str]) -> list[str]:
     more = len(lines) - _MOST_LINES
     return [*lines[:_MOST_LINES], f"  and {more} more; see /model status"] if more > 0 else lines
 
 
-def _card(code: str, lead: list[str], choices: list[tuple[str, str]], data: dict[str, Any]) -> Reply:
+def _card(code: str, lead: list[str], choices: list[tuple[str, str]], data: dict[str, Any], block: Block) -> Reply:
     buttons = tuple(
         Button(n=n, label=label, command=command, group="action") for n, (label, command) in enumerate(choices, start=1)
     )
     lines = [*lead, *(f"{b.n:>3}. {b.label}" for b in buttons), "Answer with a button or /model <number>."]
     listed = [{"n": b.n, "label": b.label, "command": b.command or None} for b in buttons]
     return Reply(
-        kind=ReplyKind.ERROR, code=code, text="\n".join(lines), data={**data, "choices": listed}, buttons=buttons
+        kind=ReplyKind.ERROR,
+        code=code,
+        text="\n".join(lines),
+        data={**data, "choices": listed},
+        buttons=buttons,
+        blocks=(block,),
     )
 
 
@@ -204,7 +242,8 @@ def card_again(told: Reply, snapshot: Snapshot, resolution: Resolution, sees: Se
     if resolution.candidates:
         return retry_card(replace(told, buttons=()))
     card = unserved(snapshot, resolution, (), sees, owner)
-    return replace(card, text=f"{told.text}\n{card.text}")
+    before = Block("", tuple(Row("", line) for line in told.text.splitlines()))
+    return replace(card, text=f"{told.text}\n{card.text}", blocks=(before, *card.blocks))
 
 
 def retry_card(reply: Reply) -> Reply:

@@ -34,6 +34,7 @@ class Lanes:
         if ticket not in line:
             return
         line.remove(ticket)
+        ticket.left.set()
         if not line:
             del self._lines[key]
         else:
@@ -45,6 +46,8 @@ class Ticket:
 
     def __init__(self, lanes: Lanes, key: SessionKey, guard: TurnGuard | None) -> None:
         self.inside = False
+        self.left = asyncio.Event()
+        """Set when the place is free again: what it was taken for is over, or it was given back."""
         self._lanes = lanes
         self._key = key
         self._guard = guard

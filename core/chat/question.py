@@ -4,6 +4,7 @@ part of the text; for everything else there is a sentence."""
 import re
 from dataclasses import dataclass, replace
 
+from core.blotting import Redact, blot, nothing_known
 from core.errors import UserError
 from core.messages import File
 from core.models.catalog import ModelEntry
@@ -23,8 +24,11 @@ class Question:
     problems: tuple[str, ...] = ()
 
 
-def ask(text: str, files: tuple[File, ...], entry: ModelEntry | None, model: str) -> Question:
-    """Join text and files. Raises UserError (code unreadable) if nothing is left to ask."""
+def ask(
+    text: str, files: tuple[File, ...], entry: ModelEntry | None, model: str, known: Redact = nothing_known
+) -> Question:
+    """Join text and files. Raises UserError: `unreadable` if nothing is left to ask, `secret_in_chat` for a file with a key in
+    it. `known` takes out what is known to be confidential here."""
     images: list[Image] = []
     parts, problems = [text] if text.strip() else [], list[str]()
     for file in files:
@@ -39,6 +43,13 @@ def ask(text: str, files: tuple[File, ...], entry: ModelEntry | None, model: str
             problems.append(f"{file.name}: neither a picture nor text ({file.media_type}).")
         elif len(content) > LONGEST_FILE:
             problems.append(f"{file.name}: longer than {LONGEST_FILE:,} characters.")
+        elif blot(content, known)[1]:
+            raise UserError(
+                "secret_in_chat",
+                f"{file.name} holds something that looks like a key or a password. Nothing of the message was passed on.",
+                "Delete it if you still see it, and replace the key at its provider. Keys are entered on the host, with "
+                "`remoteclaw models auth add`.",
+            )
         else:
             parts.append(_quoted(file.name, content))
     if files and not parts and not images:

@@ -1,6 +1,6 @@
 """Choices that have ended, or can no longer hold, are told once and removed, before anything else is answered."""
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from core.auth.provider_names import credential_provider
 from core.chat.notices import ended
@@ -12,25 +12,42 @@ from core.resolution.snapshot import Snapshot
 from core.resolution.source import SnapshotSource
 from core.sessions.key import SessionKey
 from core.sessions.ports import SessionStore
-from core.sessions.session import Session
+from core.sessions.session import Decision, Session
+
+
+@dataclass(frozen=True, slots=True)
+class Settling:
+    """What is to be stored and told, in one."""
+
+    session: Session
+    decisions: tuple[Decision, ...]
+    reply: Reply
+
+
+def settling(snapshot: Snapshot) -> Settling | None:
+    """What has ended here, or can no longer hold; None: nothing."""
+    over = snapshot.session.ended(snapshot.now)
+    settled, lost = _without_what_cannot_hold(snapshot, snapshot.session.settled(snapshot.now))
+    if not over and not lost:
+        return None
+    after = resolve(replace(snapshot, session=settled))
+    name = words.choice_name(after.selected.choice, snapshot.agent.default)
+    text, decisions = ended(snapshot, over, name)
+    told = "\n".join([*([text] if text else []), *(f"{line} Now {name}." for line in lost)])
+    return Settling(settled, decisions, Reply(kind=ReplyKind.NOTICE, text=told))
 
 
 async def settle(snapshots: SnapshotSource, sessions: SessionStore, key: SessionKey) -> tuple[list[Reply], Snapshot]:
     """Tell of choices that have ended or can no longer hold, and remove them. Whoever is first tells."""
     snapshot = snapshots.take(key)
-    over = snapshot.session.ended(snapshot.now)
-    settled, lost = _without_what_cannot_hold(snapshot, snapshot.session.settled(snapshot.now))
-    if not over and not lost:
+    found = settling(snapshot)
+    if found is None:
         return [], snapshot
-    after = resolve(replace(snapshot, session=settled))
-    name = words.choice_name(after.selected.choice, snapshot.agent.default)
-    text, decisions = ended(snapshot, over, name)
-    told = "\n".join([*([text] if text else []), *(f"{line} Now {name}." for line in lost)])
     try:
-        await sessions.save_choice(settled, decisions)
+        await sessions.save_choice(found.session, found.decisions)
     except LostRace:
         return [], snapshots.take(key)
-    return [Reply(kind=ReplyKind.NOTICE, text=told)], snapshots.take(key)
+    return [found.reply], snapshots.take(key)
 
 
 def _without_what_cannot_hold(snapshot: Snapshot, session: Session) -> tuple[Session, list[str]]:

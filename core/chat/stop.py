@@ -6,10 +6,12 @@ from contextlib import asynccontextmanager, suppress
 
 
 class Stop:
-    """The wish to end one turn. `asked` stays true once it was uttered."""
+    """The wish to end one turn. `asked` stays true once it was uttered. `forgets`: nothing of the turn is to be remembered, as its
+    question was taken back."""
 
     def __init__(self) -> None:
         self.asked = False
+        self.forgets = False
         self._limit: asyncio.Timeout | None = None
 
     def ask(self) -> None:

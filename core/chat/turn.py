@@ -7,29 +7,29 @@ from dataclasses import dataclass, field, replace
 
 from core.auth.order import order_fingerprint
 from core.auth.ports import HealthStore
-from core.auth.profiles import AuthProfile
 from core.chat.attempts import Attempts
 from core.chat.card import unserved
 from core.chat.compaction import compact
-from core.chat.completion import StopReason, TextDelta, Usage
+from core.chat.completion import StopReason, TextDelta
+from core.chat.footer import footer_line, with_footer
 from core.chat.notices import ended, unasked_change
 from core.chat.ports import ProviderClient
+from core.chat.report import report
 from core.chat.serving import Answer, Parts, Serving
 from core.chat.spending import spent_on
 from core.chat.stop import Stop
 from core.clock import Clock
 from core.errors import StorageError
 from core.messages import Delta, Event, Reply, ReplyKind, TurnReport, Working, reply_to_json
-from core.models.ref import ModelRef
 from core.resolution import words
 from core.resolution.resolver import resolve
 from core.resolution.snapshot import Snapshot
 from core.resolution.source import SnapshotSource
-from core.resolution.view import Sees
-from core.screening import HIDDEN, Screen, ScreenedStream
-from core.sessions.history import Message, Role
+from core.resolution.view import Sees, everyone
+from core.screening import Screen, ScreenedStream
+from core.sessions.history import Message, Role, without
 from core.sessions.ports import Answered, SessionStore, TurnRecord
-from core.sessions.session import AutoPin, Decision, Served, Session
+from core.sessions.session import AutoPin, Decision, Footer, Served, Session
 from core.sessions.spending import Spent
 
 _UNSTORED = "The database cannot be written now: this answer will not be remembered in the conversation."
@@ -55,6 +55,9 @@ class TurnInput:
     owner: bool = False
     """Whether the sender may have a credential checked that is out."""
     stop: Stop = field(default_factory=Stop)
+    footer: Footer = Footer.OFF
+    all_see: Sees = everyone
+    """Which profiles everybody who reads the answer may see: what its footer may name."""
 
 
 class Turns:
@@ -87,6 +90,8 @@ class Turns:
         serving = Serving(parts, first, attempts)
         question = turn.question
         history = await self._sessions.history(first.session.key, first.session.epoch, first.rules.history_messages)
+        # A question that is asked again takes the place of its first asking.
+        history = without(history, question.source)
         answer: Answer | None = None
         shown = ScreenedStream(turn.screen)
         async with aclosing(serving.pieces((*history, question), turn.insists)) as pieces:
@@ -107,7 +112,7 @@ class Turns:
                 replies.append(Reply(kind=ReplyKind.NOTICE, text=_UNSTORED))
         for reply in replies:
             yield reply
-        yield TurnReport(data=_report(first, turn.sees, attempts, answer))
+        yield TurnReport(data=report(first, turn.sees, attempts, answer))
 
     def _replies(
         self, serving: Serving, first: Snapshot, turn: TurnInput, attempts: Attempts, answer: Answer | None
@@ -117,11 +122,13 @@ class Turns:
             return self._stopped(first, turn, attempts, question)
         if answer is None:
             latest = serving.again()
-            partial = [Reply(kind=ReplyKind.TEXT, text=attempts.shown)] if attempts.shown else []
+            partial = [self._footed(first, turn, attempts)] if attempts.shown else []
             card = unserved(latest, resolve(latest), attempts.made, turn.sees, turn.owner)
             return self._paid(first, attempts), [screened(reply) for reply in (*partial, card)]
         text = turn.screen.text(answer.completed.text)
-        served = Reply(kind=ReplyKind.TEXT, text=text)
+        paid = spent_on(answer.snapshot, answer.candidate, answer.completed.usage, self._clock.now())
+        line = footer_line(turn.footer, answer.snapshot, answer.candidate, paid, turn.all_see)
+        served = with_footer(Reply(kind=ReplyKind.TEXT, text=text), line)
         if not text.strip():
             served = Reply(kind=ReplyKind.NOTICE, text="The model gave an empty answer.")
         replies, decisions = [], list[Decision]()
@@ -133,9 +140,9 @@ class Turns:
         replies.append(served)
         if text.strip() and (cut := _CUT.get(answer.completed.stop_reason)):
             replies.append(Reply(kind=ReplyKind.NOTICE, text=cut))
-        session, line, ends = self._session_after(first, answer)
-        if line:
-            replies.append(screened(Reply(kind=ReplyKind.NOTICE, text=line)))
+        session, ending, ends = self._session_after(first, answer)
+        if ending:
+            replies.append(screened(Reply(kind=ReplyKind.NOTICE, text=ending)))
         record = TurnRecord(
             key=first.session.key,
             epoch=first.session.epoch,
@@ -144,10 +151,7 @@ class Turns:
             session=session,
             decisions=(*decisions, *ends),
             answered=None if turn.item is None else Answered(turn.item, tuple(reply_to_json(r) for r in replies)),
-            spent=(
-                *self._unfinished(first, attempts),
-                spent_on(answer.snapshot, answer.candidate, answer.completed.usage, self._clock.now()),
-            ),
+            spent=(*self._unfinished(first, attempts), paid),
             health=attempts.success,
         )
         return record, replies
@@ -155,15 +159,28 @@ class Turns:
     def _stopped(
         self, first: Snapshot, turn: TurnInput, attempts: Attempts, question: Message
     ) -> tuple[TurnRecord | None, list[Reply]]:
-        """A person has ended the turn. What the model had said is part of the conversation; without it nothing is."""
+        """A person has ended the turn. What the model had said is part of the conversation; without it nothing is, and neither
+        where the question was taken back."""
         text = turn.screen.text(attempts.shown)
-        if not text.strip():
+        said = [self._footed(first, turn, attempts)] if text.strip() else []
+        if not said and not turn.stop.forgets:
             told = [Reply(kind=ReplyKind.NOTICE, text="Stopped. Nothing had been said yet.")]
             return self._paid(first, attempts), told
-        replies = [Reply(kind=ReplyKind.TEXT, text=text), Reply(kind=ReplyKind.NOTICE, text="Stopped here.")]
-        messages = (question, Message(Role.ASSISTANT, text))
+        why = "The message was deleted, so its answer ends here." if turn.stop.forgets else "Stopped here."
+        replies = [*said, Reply(kind=ReplyKind.NOTICE, text=why)]
+        messages = () if turn.stop.forgets else (question, Message(Role.ASSISTANT, text))
         answered = None if turn.item is None else Answered(turn.item, tuple(reply_to_json(r) for r in replies))
         return self._unanswered(first, attempts, messages, answered), replies
+
+    def _footed(self, first: Snapshot, turn: TurnInput, attempts: Attempts) -> Reply:
+        """What was said of an answer that has no end, with what the provider had counted by then."""
+        text = turn.screen.text(attempts.shown)
+        reply = Reply(kind=ReplyKind.TEXT, text=text)
+        if not attempts.unfinished or not text.strip():
+            return reply
+        candidate, usage = attempts.unfinished[-1]
+        paid = spent_on(first, candidate, usage, self._clock.now())
+        return with_footer(reply, footer_line(turn.footer, first, candidate, paid, turn.all_see))
 
     def _unfinished(self, first: Snapshot, attempts: Attempts) -> tuple[Spent, ...]:
         """What answers have cost that nobody has read to the end."""
@@ -230,32 +247,3 @@ class Turns:
             order_fingerprint=order_fingerprint(first.order(candidate.model.provider)),
         )
         return session.sticking(auto)
-
-
-def _report(first: Snapshot, sees: Sees, attempts: Attempts, answer: Answer | None) -> dict[str, object]:
-    """The machine's account. A profile that the sender may not see is `hidden`, as in the replies."""
-    usage = answer.completed.usage if answer is not None else Usage()
-    cost = spent_on(answer.snapshot, answer.candidate, usage, first.now).cost if answer is not None else None
-    last = answer.candidate if answer is not None else attempts.made[-1] if attempts.made else None
-    model, profile = (last.model, _named(last.profile, sees)) if last is not None else _expected(first, sees)
-    return {
-        "outcome": "ok" if answer is not None else "failed",
-        "model": str(model),
-        "profile": profile,
-        "attempts": [{**attempt.view(), "profile": _named(attempt.profile, sees)} for attempt in attempts.made],
-        "usage": {"input_tokens": usage.input_tokens, "output_tokens": usage.output_tokens},
-        "cost_usd": None if cost is None else cost / 1_000_000,
-    }
-
-
-def _expected(first: Snapshot, sees: Sees) -> tuple[ModelRef, str | None]:
-    """Who would have served, where nobody was tried."""
-    resolution = resolve(first)
-    if resolution.pinned is None:
-        return resolution.selected.ref, None
-    known = resolution.pinned.placed.profile
-    return resolution.selected.ref, resolution.pinned.profile if known is None else _named(known, sees)
-
-
-def _named(profile: AuthProfile, sees: Sees) -> str:
-    return profile.id if sees(profile) else HIDDEN

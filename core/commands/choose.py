@@ -7,9 +7,10 @@ from core.auth.profiles import AuthProfile
 from core.auth.provider_names import credential_provider
 from core.commands.command import Asker
 from core.commands.model_request import Form, ModelRequest
-from core.commands.pin_lookup import find_profile, not_found, visible_profiles
+from core.commands.pin_lookup import find_profile, visible_profiles
 from core.commands.visibility import sees
 from core.errors import UserError
+from core.models.lookup import Found
 from core.models.ref import ModelRef
 from core.models.selector import Selector, eight_digit_profile
 from core.resolution.resolver import Resolution, resolve
@@ -31,14 +32,22 @@ class Chosen:
 def choose(asker: Asker, request: ModelRequest) -> Chosen:
     """Apply a select, auto, default, undo or mode request. Raises UserError; nothing is stored here."""
     _unlocked(asker)
-    now = asker.snapshot.now
-    session = asker.snapshot.session
-    before = resolve(asker.snapshot)
-    chosen = _chosen(asker, request, before)
-    for choice in chosen.session.standing(now):
-        if choice.pin is not None and not _may_set(asker, choice.pin, session.standing(now)):
-            raise not_found(asker, choice.pin.profile, before.selected.ref)
+    chosen = _chosen(asker, request, resolve(asker.snapshot))
+    check_pins(asker, chosen.session)
     return chosen
+
+
+def check_pins(asker: Asker, after: Session) -> None:
+    """Raises UserError if the session would have a pin that it has not and that the asker may not give, or see."""
+    now = asker.snapshot.now
+    before = asker.snapshot.session.standing(now)
+    for choice in after.standing(now):
+        if choice.pin is not None and not _may_set(asker, choice.pin, before):
+            raise UserError(
+                "profile_not_found",
+                "That would pin a credential which you may not pin. Nothing was changed.",
+                "Choose another with /model.",
+            )
 
 
 def _may_set(asker: Asker, pin: Pin, before: tuple[Choice, ...]) -> bool:
@@ -84,20 +93,29 @@ def _select(asker: Asker, request: ModelRequest, before: Resolution) -> Chosen:
         if pinned is not None:
             model = before.selected.choice.model if before.selected.choice else None
             return Chosen(_pinned(asker, request, model, pinned, before, lasting_model=True), "pin")
-    found = snapshot.lookup.find(selector)
+    found = snapshot.lookup.find(selector) if request.ref is None else Found(request.ref)
     near = selector.model if found.near else None
     model = None if found.ref == snapshot.agent.default else found.ref
+    # Chosen from a list, the model in force stays as it is, with its own end.
+    stays = request.ref is not None and found.ref == before.selected.ref and before.selected.dropped is None
     if selector.profile is not None:
         profile = find_profile(asker, selector.profile, found.ref)
-        return Chosen(_pinned(asker, request, model, profile, before), "pin", near, not found.listed)
+        return Chosen(_pinned(asker, request, model, profile, before, stays), "pin", near, not found.listed)
+    if request.release and stays and before.selected.choice is not None and before.selected.choice.pin is not None:
+        return Chosen(_auto(asker, request, before), "release")
     if request.mode is not None:
         raise UserError(
             "usage",
             f"`{request.mode}` is a way to pin, but no profile is named.",
             "Write /model <model>@<profile> strict.",
         )
-    held = before.selected.choice.pin if before.selected.choice else None
-    fits = held is not None and _pin_provider(asker, held) == credential_provider(found.ref.provider)
+    held = before.selected.choice.pin if before.selected.choice and not request.release else None
+    # One that is inherited would become the asker's own choice.
+    fits = (
+        held is not None
+        and _pin_provider(asker, held) == credential_provider(found.ref.provider)
+        and _may_set(asker, held, snapshot.session.standing(snapshot.now))
+    )
     session = _apply(asker, request, model, held if fits else None)
     return Chosen(session, "select", near, not found.listed, None if fits else held, fits)
 

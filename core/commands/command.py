@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 
 from core.commands.checks import Checks
 from core.messages import Reply, Sender
+from core.pairing import Pairing
 from core.resolution.snapshot import Snapshot
 from core.sessions.ports import SessionStore
 from core.sessions.session import Decision, Session
@@ -60,6 +61,8 @@ class CommandContext(Asker):
     """How many choices the platform shows under one message; 0: a terminal."""
     text: str = ""
     """What was typed into the question that the pressed button asks."""
+    pairing: Pairing | None = None
+    """Who is let in by a code, for owners to decide."""
 
 
 Handler = Callable[[CommandContext, str], Awaitable[Outcome]]
@@ -77,3 +80,5 @@ class Command:
     aliases: tuple[str, ...] = field(default=())
     hidden: bool = False
     """Not in menus and help: what buttons do."""
+    owners: bool = False
+    """Hidden too, but owners can type it: to everybody else there is no such command."""

@@ -2,21 +2,13 @@
 
 from dataclasses import replace
 
-from core.auth.order import Placed
-from core.commands.choose import Chosen, choose
-from core.commands.command import Change, CommandContext, Outcome
-from core.commands.model_request import Form, ModelRequest, parse_request
-from core.commands.picker import show_picker, show_provider
+from core.commands.change import change
+from core.commands.command import CommandContext, Outcome
+from core.commands.model_request import Form, parse_request
+from core.commands.picker_lists import show_list
 from core.commands.status import show_status
-from core.commands.visibility import is_owner, sees
 from core.commands.why import show_why
-from core.errors import UserError, shown
-from core.messages import Reply, ReplyKind
-from core.resolution import words
-from core.resolution.resolver import Resolution, pin_is_out, resolve
-from core.resolution.snapshot import Snapshot
-from core.resolution.view import session_view
-from core.sessions.session import Choice, Decision
+from core.errors import UserError
 
 
 async def model(context: CommandContext, argument: str) -> Outcome:
@@ -29,39 +21,19 @@ async def model(context: CommandContext, argument: str) -> Outcome:
         request = replace(request, form=Form.SELECT)
     match request.form:
         case Form.PICKER:
-            return show_picker(context)
+            return await show_list(context, ())
         case Form.LIST:
-            return show_list(context, request.words)
+            return await show_list(context, request.words)
         case Form.STATUS:
-            return show_status(context)
+            return show_status(context, request.words)
         case Form.WHY:
             return await show_why(context)
-    return _change(context, request)
+    return change(context, request)
 
 
 async def models(context: CommandContext, argument: str) -> Outcome:
     """`/models …` is `/model list …`."""
-    return show_list(context, tuple(argument.split()))
-
-
-def show_list(context: CommandContext, arguments: tuple[str, ...]) -> Outcome:
-    """`list`, `list <page>`, `list <provider>`, `list <provider> <page>`."""
-    if len(arguments) > 2 or (len(arguments) == 2 and not _is_number(arguments[1])):
-        raise UserError(
-            "usage", f"{shown(' '.join(arguments))} was not understood.", "Write /model list [<provider>] [<page>]."
-        )
-    page = int(arguments[-1][:9]) if arguments and _is_number(arguments[-1]) else 1
-    if arguments and not _is_number(arguments[0]):
-        return show_provider(context, arguments[0], page)
-    if len(arguments) == 2:
-        raise UserError(
-            "usage", f"{shown(arguments[0])} is not a provider.", "Write /model list [<provider>] [<page>]."
-        )
-    return show_picker(context, page)
-
-
-def _is_number(text: str) -> bool:
-    return text.isascii() and text.isdecimal()
+    return await show_list(context, tuple(argument.split()))
 
 
 def no_picker(number: str) -> UserError:
@@ -71,93 +43,3 @@ def no_picker(number: str) -> UserError:
         f"{number[:9]} is not a choice that was shown to you here in the last ten minutes. Nothing was changed.",
         "Open the list with /model, then choose by number; or write /model <model>.",
     )
-
-
-def _change(context: CommandContext, request: ModelRequest) -> Outcome:
-    chosen = choose(context, request)
-    before, after = context.snapshot, replace(context.snapshot, session=chosen.session)
-    default = before.agent.default
-    was, is_now = resolve(before), resolve(after)
-    decision = Decision(
-        at=before.now,
-        actor=context.sender.key,
-        action=chosen.action,
-        before=words.choice_name(was.selected.choice, default),
-        after=words.choice_name(is_now.selected.choice, default),
-        reason=f"/model {_asked(request)}".strip(),
-    )
-    lines = [*_account(context, chosen, was, after, is_now), *_notes(context, after, is_now)]
-    access = before.rules.access
-    data = session_view(after, is_now, sees(context.sender, access), is_owner(context.sender, access))
-    reply = Reply(kind=ReplyKind.NOTICE, text="\n".join(lines), data=data)
-    return Outcome((reply,), Change(chosen.session, (decision,)))
-
-
-def _asked(request: ModelRequest) -> str:
-    if request.selector is None:
-        return request.mode.value if request.mode else request.form.value
-    return request.selector.model + (f"@{request.selector.profile}" if request.selector.profile else "")
-
-
-def _account(
-    context: CommandContext, chosen: Chosen, was: Resolution, after: Snapshot, is_now: Resolution
-) -> list[str]:
-    """What holds now, and what happened to what held before."""
-    choice = is_now.selected.choice
-    model = words.model_name(after, is_now.selected.ref)
-    lines = []
-    if chosen.near is not None:
-        lines.append(f"{chosen.near!r} was read as {is_now.selected.ref}.")
-    if chosen.action == "release":
-        lines.append(f"Still {model}; the credential is chosen automatically.")
-    elif choice is None or (choice.model is None and choice.pin is None):
-        lines.append(f"Back to the default, {model}; the credential is chosen automatically.")
-    elif choice.pin is None:
-        lines.append(f"Now {model}; the credential is chosen automatically.")
-    else:
-        lines.append(f"Now {model} with {choice.pin.profile}, pinned {choice.pin.mode.value}.")
-    if choice is not None and choice.is_temporary and after.session.current(after.now) is choice:
-        lines.append(_temporary(after))
-    if chosen.unlisted:
-        lines.append("This id is not in the list of known models; it is used as you wrote it.")
-    if chosen.kept:
-        lines.append("The pin is kept, since the provider is the same.")
-    if chosen.released is not None:
-        gone = chosen.released.profile not in after.credentials.profiles
-        why = "there is no such profile any more" if gone else "it is a credential of another provider"
-        lines.append(f"The pin on {chosen.released.profile} {_fate(choice)}: {why}.")
-    released = was.pinned.pin if was.pinned else None
-    if chosen.action in ("release", "default", "undo") and released and (choice is None or choice.pin is None):
-        lines.append(f"The pin on {released.profile} {_fate(choice)}.")
-    return lines
-
-
-def _fate(choice: Choice | None) -> str:
-    """What becomes of a pin under a choice: one that ends by itself brings it back."""
-    return "does not apply meanwhile" if choice is not None and choice.is_temporary else "is released"
-
-
-def _temporary(after: Snapshot) -> str:
-    """When the choice ends and what returns then."""
-    standing = after.session.standing(after.now)
-    # As it will be then: what lies below, or the chat above, may have ended too.
-    then = standing[-1].expires_at or after.now
-    below = resolve(replace(after, now=then, session=replace(after.session, choices=standing[:-1])))
-    back = words.choice_name(below.selected.choice, after.agent.default)
-    choice = standing[-1]
-    if choice.expires_at is not None:
-        return f"Until {words.moment(choice.expires_at, after.now)}; then {back} again."
-    return f"For the next turn only; then {back} again."
-
-
-def _notes(context: CommandContext, after: Snapshot, is_now: Resolution) -> list[str]:
-    """What the sender must know about the next turn."""
-    lines = []
-    pinned: Placed | None = is_now.pinned.placed if is_now.pinned and is_now.pinned.pin else None
-    if is_now.pinned and pinned and pin_is_out(is_now.pinned):
-        lines.append(f"{pinned.id} is {words.state(pinned, after.now)} now.")
-    if not is_now.candidates or (is_now.pinned and pin_is_out(is_now.pinned)):
-        lines.append(f"Next: {words.next_words(after, is_now)}.")
-    if context.busy:
-        lines.append("A message is being answered now; this holds from the next one.")
-    return lines

@@ -8,6 +8,7 @@ from enum import StrEnum
 from core.auth.profiles import PinMode
 from core.durations import parse_duration
 from core.errors import UserError, shown
+from core.models.ref import ModelRef
 from core.models.selector import Selector, find_directive
 
 USAGE = "Usage: /model [<model>][@<profile>] [for <2h> | once] [strict | prefer], or list, status, auto, default, undo, why."
@@ -44,7 +45,11 @@ _CHANGES = (Form.SELECT, Form.AUTO, Form.DEFAULT)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ModelRequest:
-    """One parsed `/model …`. `words` are the free arguments of `list`; `span` and `once` limit the change."""
+    """One parsed `/model …`. `words` are the free arguments of `list` and `status`; `span` and `once` limit the change.
+
+    `ref` is the model itself where it was chosen from a list: nothing is looked up then. `release`: no credential in particular,
+    whatever is pinned.
+    """
 
     form: Form
     selector: Selector | None = None
@@ -53,6 +58,8 @@ class ModelRequest:
     span: timedelta | None = None
     once: bool = False
     mode: PinMode | None = None
+    ref: ModelRef | None = None
+    release: bool = False
 
 
 def parse_request(argument: str) -> ModelRequest:
@@ -88,7 +95,7 @@ def parse_request(argument: str) -> ModelRequest:
 
 
 def _reserved(form: Form, word: str, words: list[str]) -> ModelRequest:
-    if form is Form.LIST:
+    if form in (Form.LIST, Form.STATUS):
         return ModelRequest(form=form, words=tuple(words))
     if form is Form.MODE:
         if words:

@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from core.commands.command import Command
 from core.commands.registry import BY_NAME
 from core.errors import UserError
 from core.models.match import edit_distance
@@ -20,11 +21,12 @@ class Invocation:
     argument: str
 
 
-def parse(text: str, aliases: Iterable[str] = ()) -> Invocation | None:
+def parse(text: str, aliases: Iterable[str] = (), owner: bool = False) -> Invocation | None:
     """The command that the whole message is, or None.
 
     `aliases` are commands of their own (`/opus`), if they are switched on. A typing error in a command's name is an error
-    and not a message to the model: nobody wants to pay for `/modle`. Other words with a slash are text.
+    and not a message to the model: nobody wants to pay for `/modle`. Other words with a slash are text. `owner`: whether the
+    commands of owners exist for whoever wrote it.
     """
     stripped = text.strip()
     found = _NAME.match(stripped)
@@ -36,8 +38,10 @@ def parse(text: str, aliases: Iterable[str] = ()) -> Invocation | None:
     name = found["name"].lower()
     argument = stripped[found.end() :].strip()
     command = BY_NAME.get(name)
-    if command is None or command.hidden:
-        near = next((known for known in _public() if edit_distance(name, known, 1) <= 1 or _swapped(name, known)), None)
+    if command is None or not _exists(command, owner):
+        near = next(
+            (known for known in _public(owner) if edit_distance(name, known, 1) <= 1 or _swapped(name, known)), None
+        )
         if near is not None:
             raise UserError("usage", f"There is no command /{name}. Did you mean /{near}?", "See /help.")
         return None
@@ -65,8 +69,12 @@ def _alias(text: str, aliases: Iterable[str]) -> Invocation | None:
     return Invocation("model", f"{directive.argument} {directive.rest}".strip())
 
 
-def _public() -> list[str]:
-    return [name for name, command in BY_NAME.items() if not command.hidden]
+def _exists(command: Command, owner: bool) -> bool:
+    return not command.hidden or (owner and command.owners)
+
+
+def _public(owner: bool) -> list[str]:
+    return [name for name, command in BY_NAME.items() if _exists(command, owner)]
 
 
 def _swapped(a: str, b: str) -> bool:

@@ -1,12 +1,12 @@
-"""The compact picker: where the session stands, then what it could choose, numbered; and the models of one provider."""
+"""The lists of a terminal: where the session stands, then what it could choose, numbered; the models of one provider; a search."""
 
 from collections.abc import Sequence
 from typing import Any
 
-from core.auth.provider_names import provider_id
 from core.commands.command import CommandContext, Outcome
+from core.commands.picker_choices import Choices
 from core.commands.visibility import sees
-from core.errors import UserError
+from core.errors import Suggestion, UserError, shown
 from core.messages import Button, Reply, ReplyKind
 from core.models.lookup import quote
 from core.models.ref import ModelRef
@@ -30,19 +30,29 @@ def show_picker(context: CommandContext, page: int = 1) -> Outcome:
 
 
 def show_provider(context: CommandContext, name: str, page: int) -> Outcome:
-    """`/model list <provider> [page]`: everything that one provider lists."""
-    provider = context.snapshot.rules.catalog.providers.get(provider_id(name))
-    if provider is None:
-        known = ", ".join(sorted(context.snapshot.offered))
-        raise UserError(
-            "model_unknown", f"No provider {name!r} is known.", f"Write /model list <provider>; there are {known}."
-        )
+    """`/model list <provider> [page]`: everything that one provider of the catalogue lists."""
+    provider = context.snapshot.rules.catalog.providers[name]
     lookup = context.snapshot.lookup
     refs = [m.ref for m in provider.models if lookup.allowed(m.ref)]
     title = f"Models of {provider.id}" + ("; others can be written as provider/model" if provider.is_open else "")
     return Outcome(
         (_reply(context, resolve(context.snapshot), refs, page, title, f"/model list {provider.id}", False),)
     )
+
+
+def show_found(context: CommandContext, text: str, page: int) -> Outcome:
+    """`/model list <text> [page]`: the models that fit a text. Raises model_unknown, with the nearest, where none does."""
+    found, nearest = Choices(context).find(text)
+    if not found:
+        names = ", ".join(str(ref) for ref in nearest)
+        raise UserError(
+            "model_unknown",
+            f"No provider and no model fits {shown(text)}. The nearest are {names}.",
+            "See them all with /model list.",
+            tuple(Suggestion(f"/model {quote(str(ref))}", str(ref)) for ref in nearest),
+        )
+    title = f"Models that fit {shown(text)}"
+    return Outcome((_reply(context, resolve(context.snapshot), found, page, title, f"/model list {text}", False),))
 
 
 def _offered(snapshot: Snapshot, resolution: Resolution) -> list[ModelRef]:

@@ -1,13 +1,14 @@
-"""What a number or a pressed button refers to: the choices that were shown to this sender in this session."""
+"""What a number, a pressed button, or the answer to a question refers to: what was shown to this sender in this session."""
 
 import re
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from core.commands.errors_told import ANEW
 from core.commands.model import no_picker
 from core.commands.parse import Invocation
-from core.errors import UserError
-from core.messages import Inbound, Sender
+from core.errors import UsedUp, UserError
+from core.messages import Inbound, Ingress, Sender
 from core.resolution.snapshot import Snapshot
 from core.sessions.history import Message
 from core.sessions.ports import Shown, ShownStore
@@ -35,28 +36,54 @@ async def find_number(
     if invocation.name != "model" or not re.fullmatch("[0-9]+", text) or text in snapshot.rules.catalog.aliases:
         return None
     shown = await store.last_shown(snapshot.session.key, sender.key)
-    if shown is None or now - shown.at > NUMBERS_HOLD or not _same_catalog(shown, snapshot):
+    if shown is None or shown.prompt or now - shown.at > NUMBERS_HOLD or not _same_catalog(shown, snapshot):
         raise no_picker(text)
     number = int(text[:9])
     if not 1 <= number <= len(shown.commands):
         raise no_picker(text)
-    return _pressed(shown, number)
+    command = shown.commands[number - 1]
+    if not command and not shown.card:
+        raise no_picker(text)
+    return _pressed(shown, command)
 
 
 async def find_press(store: ShownStore, snapshot: Snapshot, inbound: Inbound, now: datetime) -> Pressed:
-    """What a pressed button refers to. It is bound to the sender and the session; a stale one says so."""
+    """What a pressed button refers to. It is bound to the sender and the session; a stale one says so, and so does one of choices
+    of which one was made already."""
     shown = await store.find_shown(inbound.token)
     if shown is None or shown.session != inbound.session or now - shown.at > BUTTONS_HOLD:
         raise _stale()
     if shown.sender != inbound.sender.key:
-        raise UserError("not_authorised", "These buttons belong to somebody else.", "Open your own with /model.")
-    if not 1 <= inbound.number <= len(shown.commands) or not _same_catalog(shown, snapshot):
+        raise UserError(
+            "not_authorised", "These buttons belong to somebody else.", "Open your own with /model.", (ANEW,)
+        )
+    if shown.used and not shown.card:
+        raise UsedUp
+    number = inbound.number
+    if not 1 <= number <= max(len(shown.commands), len(shown.presses)) or not _same_catalog(shown, snapshot):
         raise _stale()
-    return _pressed(shown, inbound.number)
+    return _pressed(shown, _at(shown.presses, number) or _at(shown.commands, number))
 
 
-def _pressed(shown: Shown, number: int) -> Pressed:
-    found = _HIDDEN.fullmatch(shown.commands[number - 1])
+async def find_prompt(store: ShownStore, snapshot: Snapshot, inbound: Inbound, now: datetime) -> Pressed | None:
+    """The command that a message completes by replying to the question that was put to its sender last; None if it does not."""
+    quoted = inbound.quoted
+    if inbound.ingress is not Ingress.MESSAGE or quoted is None or not quoted.own or not inbound.text.strip():
+        return None
+    shown = await store.last_shown(snapshot.session.key, inbound.sender.key)
+    if shown is None or not shown.prompt or not shown.commands or now - shown.at > NUMBERS_HOLD:
+        return None
+    if not quoted.text.strip().startswith(shown.prompt.strip()):
+        return None
+    return _pressed(shown, f"{shown.commands[0]} {inbound.text.strip()}")
+
+
+def _at(commands: tuple[str, ...], number: int) -> str:
+    return commands[number - 1] if number <= len(commands) else ""
+
+
+def _pressed(shown: Shown, told: str) -> Pressed:
+    found = _HIDDEN.fullmatch(told)
     command = Invocation(found["name"], found["argument"]) if found else None
     return Pressed(shown.token, command, shown.message)
 
@@ -67,5 +94,8 @@ def _same_catalog(shown: Shown, snapshot: Snapshot) -> bool:
 
 def _stale() -> UserError:
     return UserError(
-        "number_without_picker", "This list is out of date. Nothing was changed.", "Open a new one with /model."
+        "number_without_picker",
+        "This list is out of date. Nothing was changed.",
+        "Open a new one with /model.",
+        (ANEW,),
     )

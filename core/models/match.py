@@ -7,6 +7,7 @@ advantage. One clear winner is a text's model; several close together are a ques
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from enum import IntEnum
 
 from core.models.ref import ModelRef
 
@@ -15,6 +16,86 @@ ACCEPT_WITH_PROVIDER = 90
 CLEAR = 30
 """Points by which a winner must lead."""
 _VARIANTS = frozenset({"lightning", "preview", "mini", "fast", "turbo", "lite", "beta", "small", "nano"})
+_SPLIT = re.compile(r"[^a-z0-9]+")
+_LONG_WORD = 6
+"""Characters from which on a word may have two typing errors."""
+
+
+class Nearness(IntEnum):
+    """How a name fits what was typed, nearest first."""
+
+    EXACT = 0
+    BEGINS = 1
+    WORD = 2
+    """A word of the name begins so."""
+    CONTAINS = 3
+    FUZZY = 4
+    """It has a word like it: typing errors."""
+
+
+class Typed:
+    """What somebody is looking for, ready to be compared with many names. Several words may stand in any order."""
+
+    def __init__(self, text: str) -> None:
+        self._parts = text.strip().lower().split()
+        self._words = [word for part in self._parts for word in words_of(part)]
+        self._near: dict[tuple[str, str], bool] = {}
+
+    def nearness(self, *names: str) -> Nearness | None:
+        """How these lower-case names of one thing fit, typing errors aside; None if they do not. No text fits everything."""
+        worst = Nearness.EXACT if self._parts else Nearness.BEGINS
+        for part in self._parts:
+            found = min((fit for name in names if (fit := _fits(part, name)) is not None), default=None)
+            if found is None:
+                return None
+            worst = max(worst, found)
+        return worst
+
+    def is_like(self, name: str) -> bool:
+        """Whether each typed word is in the lower-case name, or like one of its words."""
+        words = words_of(name)
+        return bool(self._words) and all(
+            word in name or any(self._is_near(word, other) for other in words) for word in self._words
+        )
+
+    def _is_near(self, word: str, other: str) -> bool:
+        known = self._near.get((word, other))
+        if known is None:
+            known = self._near[word, other] = is_misspelt(word, other)
+        return known
+
+
+def words_of(name: str) -> list[str]:
+    """The words of a lower-case name."""
+    return [word for word in _SPLIT.split(name) if word]
+
+
+def is_misspelt(typed: str, word: str) -> bool:
+    """Whether a word, or its beginning, was meant: one wrong, missing, superfluous or swapped letter, two in a long word."""
+    if len(typed) < 3 or typed[0] not in word[:2]:
+        return False
+    limit = 1 if len(typed) < _LONG_WORD else 2
+    if edit_distance(typed, word, limit) <= limit or _is_swapped(typed, word):
+        return True
+    return len(word) > len(typed) + limit and edit_distance(typed, word[: len(typed) + 1], 1) <= 1
+
+
+def _is_swapped(a: str, b: str) -> bool:
+    differ = [n for n, (left, right) in enumerate(zip(a, b, strict=False)) if left != right]
+    return len(a) == len(b) and len(differ) == 2 and differ[1] == differ[0] + 1 and sorted(a) == sorted(b)
+
+
+def _fits(part: str, name: str) -> Nearness | None:
+    at = name.find(part)
+    if at < 0:
+        return None
+    if at == 0:
+        return Nearness.EXACT if len(part) == len(name) else Nearness.BEGINS
+    while at > 0:
+        if not name[at - 1].isalnum():
+            return Nearness.WORD
+        at = name.find(part, at + 1)
+    return Nearness.CONTAINS
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,6 +7,7 @@ from enum import StrEnum
 
 from core.models.catalog import Catalog
 from core.models.ref import ModelRef
+from core.sessions.session import Footer
 
 
 class OnReset(StrEnum):
@@ -80,6 +81,8 @@ class Rules:
     silence: timedelta = timedelta(minutes=1)
     cross_billing: CrossBilling = CrossBilling.ASK
     history_messages: int = 200
+    footer: Footer = Footer.OFF
+    """What stands under answers where neither the chat nor its parent has said."""
 
     def of(self, agent: str) -> "Rules":
         """What holds for one agent: the same rules with its own catalogue."""

@@ -12,7 +12,7 @@ from core.errors import BotError
 from core.models.lookup import Lookup
 from core.models.ref import ModelRef
 from core.resolution.rules import AgentRules, Rules
-from core.sessions.session import Session
+from core.sessions.session import Footer, Session
 
 Accounts = Mapping[tuple[str | None, str], Sequence[AuthProfile]]
 """Profiles that share an account, by the account's name and its provider."""
@@ -48,11 +48,17 @@ class Snapshot:
         return not {str(self.session.key), str(self.session.key.parent)}.isdisjoint(self.rules.locked)
 
     @property
+    def footer(self) -> Footer:
+        """What stands under answers: as the session has it, its parent chat, or the configuration."""
+        inherited = self.parent.footer if self.parent is not None else None
+        return self.session.footer or inherited or self.rules.footer
+
+    @property
     def offered(self) -> frozenset[str]:
         """Providers that the config names or the session's agent uses or that have a credential."""
         catalog = self.rules.catalog.providers
         used = {self.agent.default.provider, *(ref.provider for ref in self.agent.fallbacks)}
-        served = {profile.provider for profile in self.credentials.profiles.values()}
+        served = {name for p in self.credentials.profiles.values() for name in (p.provider, *p.lends_to)}
         return frozenset(p for p, entry in catalog.items() if entry.is_configured or p in served or p in used)
 
     @property

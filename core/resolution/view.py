@@ -99,7 +99,7 @@ def provider_view(
         "base_url": entry.base_url if entry else None,
         "api": entry.api if entry else None,
         "candidates": [
-            candidate_view(snapshot, p, p.id == pinned, owner)
+            candidate_view(snapshot, p, p.id == pinned, owner, p.profile is None or sees(p.profile))
             for p in placed
             if p.id == pinned or p.profile is None or sees(p.profile)
         ],
@@ -115,8 +115,9 @@ def model_in_use(snapshot: Snapshot, resolution: Resolution | None, provider: st
     return next((ref for ref in refs if ref.provider == provider), ModelRef(provider, ""))
 
 
-def candidate_view(snapshot: Snapshot, placed: Placed, pinned: bool, owner: bool) -> dict[str, Any]:
-    """One credential. `reason` is the failure that keeps it out, or why it may not be used at all."""
+def candidate_view(snapshot: Snapshot, placed: Placed, pinned: bool, owner: bool, seen: bool = True) -> dict[str, Any]:
+    """One credential. `reason` is the failure that keeps it out, or why it may not be used at all. Where it is not to be `seen`
+    there is only how it stands."""
     profile = placed.profile
     state, reason, until, scope = standing(placed)
     return {
@@ -131,7 +132,7 @@ def candidate_view(snapshot: Snapshot, placed: Placed, pinned: bool, owner: bool
         "last_used": iso(snapshot.health_of(profile).last_used) if profile else None,
         "expires_at": iso(expiry_moment(profile.expires)) if profile else None,
         "fingerprint": profile.fingerprint if profile and owner else None,
-        "label": profile.label if profile else None,
+        "label": profile.label if profile and seen else None,
     }
 
 

@@ -29,6 +29,21 @@ class Message:
     role: Role
     text: str
     images: tuple[Image, ...] = ()
+    source: str = ""
+    """Of a question: what its platform calls the message that it came from, with who wrote it. Empty: it came from none that
+    could be edited or deleted."""
+
+
+def without(messages: tuple[Message, ...], source: str) -> tuple[Message, ...]:
+    """The conversation without the question that came from `source`, and without its answer."""
+    kept: list[Message] = []
+    dropping = False
+    for message in messages:
+        if message.role is Role.USER:
+            dropping = source != "" and message.source == source
+        if not dropping:
+            kept.append(message)
+    return tuple(kept)
 
 
 def trim(messages: tuple[Message, ...], budget: int) -> tuple[Message, ...]:

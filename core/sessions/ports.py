@@ -63,7 +63,21 @@ class SessionStore(Protocol):
         ...
 
     async def finish_turn(self, record: TurnRecord) -> None:
-        """Store what a turn leaves behind. Never raises LostRace: a newer choice simply stands."""
+        """Store what a turn leaves behind. Never raises LostRace: a newer choice simply stands. A question that was asked before
+        (the same `source`) takes the place of its first asking and of the answer to that."""
+        ...
+
+    async def remembers(self, key: SessionKey, source: str) -> bool:
+        """Whether the session's history has a question that came from `source`."""
+        ...
+
+    async def amend(self, key: SessionKey, source: str, text: str, answered: Answered | None = None) -> bool:
+        """Let the question that came from `source` read so; its pictures and its answer stay. False, and nothing is stored, if
+        the session remembers no such question or it reads so already."""
+        ...
+
+    async def forget(self, key: SessionKey, source: str) -> bool:
+        """Erase the question that came from `source` and its answer. False if the session remembers none."""
         ...
 
     async def history(self, key: SessionKey, epoch: int, limit: int) -> tuple[Message, ...]:
@@ -76,6 +90,10 @@ class SessionStore(Protocol):
 
     async def totals(self, key: SessionKey) -> tuple[Total, ...]:
         """What the session has spent since it exists, by model and credential; the most recently used first."""
+        ...
+
+    async def all_totals(self) -> tuple[Total, ...]:
+        """What all sessions have spent, by model and credential; the most recently used first."""
         ...
 
 
@@ -101,6 +119,8 @@ class Shown:
     presses: tuple[str, ...] = ()
     prompt: str = ""
     used: bool = False
+    code: str = ""
+    """Of a card: why its message could not be answered (`Reply.code`)."""
 
 
 class Use(StrEnum):
@@ -118,10 +138,24 @@ class ShownStore(Protocol):
         """Remember it; it is now the newest of its sender in its session. Those older than a day are forgotten."""
         ...
 
-    async def last_shown(self, session: SessionKey, sender: str) -> Shown | None: ...
+    async def last_shown(self, session: SessionKey, sender: str) -> Shown | None:
+        """The newest of the sender in the session that has `commands`: buttons that only stand beside something have none."""
+        ...
 
     async def find_shown(self, token: str) -> Shown | None: ...
 
     async def use_shown(self, token: str, item: int | None) -> Use:
         """Mark as used by an inbox item: of two presses only one is FIRST. An unknown token is TAKEN."""
+        ...
+
+    async def keeps(self, session: SessionKey, source: str) -> bool:
+        """Whether a message that came from `source` is kept somewhere and waits for a choice."""
+        ...
+
+    async def amend_kept(self, session: SessionKey, source: str, text: str) -> None:
+        """Let every kept message that came from `source` read so, where it waits for a choice."""
+        ...
+
+    async def drop_kept(self, session: SessionKey, source: str) -> None:
+        """Forget the choices that keep a message which came from `source`."""
         ...

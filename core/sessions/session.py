@@ -157,10 +157,10 @@ class Decision:
     at: datetime
     actor: str
     action: str
-    """select, pin, mode, release, default, undo, ended, reset, keep, rotate, fallback, served, clear"""
+    """select, pin, mode, release, default, undo, ended, reset, keep, rotate, fallback, served, clear, footer"""
     before: str
     after: str
-    """`provider/model@profile`, either half may be missing; of `clear`: a profile and its state."""
+    """`provider/model@profile`, either half may be missing; of `clear`: a profile and its state; of `footer`: a Footer."""
     reason: str
 
 

@@ -17,6 +17,12 @@ def upgrade() -> None:
     op.add_column("history", sa.Column("source", sa.Text()))
     op.add_column("shown", sa.Column("presses", sa.Text()))
     op.add_column("shown", sa.Column("prompt", sa.Text()))
+    op.add_column("shown", sa.Column("source", sa.Text()))
+    op.add_column("shown", sa.Column("code", sa.Text()))
+    op.create_index(op.f("ix_shown_code_used_by_at"), "shown", ["code", "used_by", "at"])
+    op.create_index(op.f("ix_choices_slot_expires_at"), "choices", ["slot", "expires_at"])
+    op.create_index(op.f("ix_choices_slot_pin_profile"), "choices", ["slot", "pin_profile"])
+    op.create_index(op.f("ix_history_session_source"), "history", ["session", "source"])
     op.create_table(
         "chats",
         sa.Column("session", sa.Text(), nullable=False),
@@ -46,6 +52,12 @@ def upgrade() -> None:
 def downgrade() -> None:
     op.drop_table("pairings")
     op.drop_table("chats")
+    op.drop_index(op.f("ix_history_session_source"), "history")
+    op.drop_index(op.f("ix_choices_slot_pin_profile"), "choices")
+    op.drop_index(op.f("ix_choices_slot_expires_at"), "choices")
+    op.drop_index(op.f("ix_shown_code_used_by_at"), "shown")
+    op.drop_column("shown", "code")
+    op.drop_column("shown", "source")
     op.drop_column("shown", "prompt")
     op.drop_column("shown", "presses")
     op.drop_column("history", "source")

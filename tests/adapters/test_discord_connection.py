@@ -26,10 +26,14 @@ async def test_it_logs_in_synchronises_its_commands_and_says_that_it_is_connecte
     async with connected(server) as room:
         assert room.states == ["connecting", "connected"]
         by_name = {entry["name"]: entry for entry in server.commands}
-    assert list(by_name) == ["model", "models", "new", "status", "help"]
-    (option,) = by_name["model"]["options"]
-    assert (option["type"], option["required"], option["autocomplete"]) == (3, False, True)
-    assert by_name["new"]["options"] == by_name["help"]["options"] == []
+    assert list(by_name) == ["model", "models", "new", "compact", "usage", "status", "help"]
+    for name in ("model", "new"):
+        (option,) = by_name[name]["options"]
+        assert (option["type"], option["required"], option["autocomplete"]) == (3, False, True)
+    (usage,) = by_name["usage"]["options"]
+    assert [choice["value"] for choice in usage["choices"]] == ["off", "tokens", "full", "all"]
+    assert [option["description"] for option in by_name["compact"]["options"]] == ["[<what to keep>]"]
+    assert by_name["status"]["options"] == by_name["help"]["options"] == []
     assert all(entry["contexts"] == [0, 1] for entry in by_name.values())
     assert server.gateway.identified == [1 << 0 | 1 << 9 | 1 << 12 | 1 << 15]
 
@@ -89,6 +93,18 @@ async def test_discord_being_away_at_the_start_is_waited_out(server: DiscordServ
     async with connected(server) as room:
         assert room.states == ["connecting", "connected"]
     assert len(server.sent("GET", "/users/@me")) == 2
+
+
+async def test_commands_are_written_only_where_they_differ_from_those_that_discord_has(server: DiscordServer) -> None:
+    for _ in range(2):
+        async with connected(server):
+            pass
+    assert len(server.sent("PUT", "/commands")) == 1
+    server.commands[0]["description"] = "what an older version said"
+    async with connected(server):
+        pass
+    assert len(server.sent("PUT", "/commands")) == 2
+    assert server.commands[0]["description"] == "Choose the model and the credential"
 
 
 async def test_refused_commands_do_not_stop_the_bot(server: DiscordServer, caplog: pytest.LogCaptureFixture) -> None:

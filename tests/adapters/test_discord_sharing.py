@@ -27,7 +27,7 @@ async def test_a_change_from_a_private_picker_is_told_to_everybody_in_the_channe
     place.room.answer = says(SHARED)
     used = await place.handled(place.alice.selects(picker, "small"))
     assert picker.content == r"Now small_er \*x\*."
-    assert [message.content for message in place.channel.messages] == [r"\<\@1\> Ada: Now small_er \*x\*."]
+    assert [message.content for message in place.channel.messages] == ["\\<\\@\u200b1\\> Ada: Now small_er \\*x\\*."]
     assert place.channel.messages[0].pings == []
     assert used.answers == []
 

@@ -7,7 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from adapters.discord.components import build_components, fitted, read_custom_id
-from adapters.discord.markdown import model_markdown, plain_name, plain_text
+from adapters.discord.markdown import model_markdown
+from adapters.discord.plain import plain_name, plain_text
 from adapters.discord.splitting import fence_after, split_text
 from core.messages import Button, Reply, ReplyKind
 from tests.fakes.discord_limits import check_message
@@ -137,7 +138,8 @@ def test_choices_are_menus_of_25_and_actions_are_buttons_below() -> None:
     menus = [row["components"][0] for row in rows[:3]]
     assert [len(menu["options"]) for menu in menus] == [25, 25, 10]
     assert [menu["custom_id"] for menu in menus] == ["rc:tok", "rc:tok:menu2", "rc:tok:menu3"]
-    assert [option["value"] for menu in menus for option in menu["options"] if option.get("default")] == ["30"]
+    assert [menu["placeholder"] for menu in menus] == ["Choose (1 to 25)", "Choose (26 to 50)", "Choose (51 to 60)"]
+    assert [o["value"] for menu in menus for o in menu["options"] if o.get("description") == "now"] == ["30"]
     assert [len(row["components"]) for row in rows[3:]] == [5, 2]
     assert rows[3]["components"][0]["custom_id"] == "rc:tok:61"
 
@@ -178,7 +180,7 @@ def test_a_press_is_read_strictly(custom_id: str, values: list[str], meaning: tu
     [
         pytest.param("Ada Lovelace", "Ada Lovelace", id="plain"),
         pytest.param("Zoë_ 李", "Zoë\\_ 李", id="letters of all kinds"),
-        pytest.param("<@1> @everyone", "\\<\\@1\\> \\@everyone", id="mentions"),
+        pytest.param("<@1> @everyone", "\\<\\@\u200b1\\> \\@\u200beveryone", id="mentions"),
         pytest.param("# **x**\n> y", "\\# \\*\\*x\\*\\* \\> y", id="marks and lines"),
         pytest.param("[a](https://b.c)", "\\[a\\]\\(https\\:\\/\\/b\\.c\\)", id="links"),
         pytest.param("a\u202eb\u200b", "ab", id="hidden signs"),

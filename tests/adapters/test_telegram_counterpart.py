@@ -120,6 +120,84 @@ async def test_an_album_is_two_updates_whose_files_can_be_fetched(server: Telegr
         await bot.get_file(large.message.document.file_id)
 
 
+async def test_drafts_are_for_private_chats_and_end_with_the_message(server: TelegramServer, bot: Any) -> None:
+    from aiogram import exceptions
+
+    ada = server.person(1001)
+    chat = server.private(ada)
+    await bot.send_message_draft(chat_id=chat.id, draft_id=7, text="wor")
+    await bot.send_message_draft(chat_id=chat.id, draft_id=7, text="words")
+    assert [(draft.id, draft.text) for draft in chat.drafts] == [(7, "wor"), (7, "words")]
+    assert chat.draft is chat.drafts[-1]
+    assert chat.answers == []
+    await bot.send_message(chat.id, "words and all")
+    assert chat.draft is None
+    refused: list[tuple[Any, str]] = [
+        (bot.send_message_draft(chat_id=server.group().id, draft_id=7, text="x"), "TEXTDRAFT_PEER_INVALID"),
+        (bot.send_message_draft(chat_id=chat.id, draft_id=0, text="x"), "non-zero"),
+        (bot.send_message_draft(chat_id=chat.id, draft_id=7, text="x" * 4097), "message is too long"),
+    ]
+    for call, words in refused:
+        with pytest.raises(exceptions.TelegramBadRequest, match=words):
+            await call
+    server.without("sendMessageDraft")
+    with pytest.raises(exceptions.TelegramNotFound):
+        await bot.send_message_draft(chat_id=chat.id, draft_id=7, text="x")
+
+
+async def test_edits_quotes_questions_and_what_becomes_of_the_bot(server: TelegramServer, bot: Any) -> None:
+    from aiogram import exceptions
+    from aiogram.types import ForceReply
+
+    ada = server.person(1001)
+    chat, group = server.private(ada), server.group()
+    asked = await bot.send_message(chat.id, "Which?", reply_markup=ForceReply(input_field_placeholder="a name"))
+    assert chat.answers[0].prompt == {"force_reply": True, "input_field_placeholder": "a name"}
+    with pytest.raises(exceptions.TelegramBadRequest, match="can't be edited"):
+        await bot.edit_message_text("x", chat_id=chat.id, message_id=asked.message_id)
+    message = ada.says(chat, "this one", reply_to=chat.answers[0], quote="ich")
+    ada.edits(message, "that one")
+    ada.reacts(message)
+    ada.blocks()
+    ada.kicks(group)
+    said, edited, reacted, blocked, kicked = await bot.get_updates()
+    assert (said.message.quote.text, said.message.quote.position) == ("ich", 2)
+    assert said.message.reply_to_message.text == "Which?"
+    assert (edited.edited_message.text, edited.edited_message.message_id) == ("that one", message.id)
+    assert edited.edited_message.edit_date is not None
+    assert (reacted.edited_message.text, reacted.edited_message.edit_date) == ("that one", None)
+    assert blocked.my_chat_member.new_chat_member.status == "kicked"
+    assert kicked.my_chat_member.chat.id == group.id
+    for place in (chat, group):
+        with pytest.raises(exceptions.TelegramForbiddenError):
+            await bot.send_message(place.id, "x")
+    with pytest.raises(exceptions.TelegramForbiddenError, match="can't initiate conversation"):
+        await bot.send_message(server.person(3003, "Carol").id, "x")
+    ada.unblocks()
+    with pytest.raises(exceptions.TelegramBadRequest, match="to delete not found"):
+        await bot.delete_message(chat.id, 5)
+    await bot.delete_message(chat.id, message.id)
+    assert chat.messages == chat.answers
+    ada.adds(group)
+    theirs = ada.says(group, "x")
+    with pytest.raises(exceptions.TelegramBadRequest, match="can't be deleted"):
+        await bot.delete_message(group.id, theirs.id)
+
+
+async def test_menus_have_a_scope_each_and_keyboards_a_limit(server: TelegramServer, bot: Any) -> None:
+    from aiogram import exceptions
+    from aiogram.types import BotCommand, BotCommandScopeAllGroupChats, InlineKeyboardButton, InlineKeyboardMarkup
+
+    groups = BotCommandScopeAllGroupChats()
+    await bot.set_my_commands([BotCommand(command="model", description="Which")], scope=groups)
+    assert [command.command for command in await bot.get_my_commands(scope=groups)] == ["model"]
+    assert await bot.get_my_commands() == []
+    ada = server.person(1001)
+    rows = [[InlineKeyboardButton(text="x", callback_data="t:1")]] * 101
+    with pytest.raises(exceptions.TelegramBadRequest, match="reply markup is too long"):
+        await bot.send_message(server.private(ada).id, "x", reply_markup=InlineKeyboardMarkup(inline_keyboard=rows))
+
+
 async def test_a_second_poll_ends_the_first_and_a_revoked_token_ends_both(server: TelegramServer, bot: Any) -> None:
     from aiogram import exceptions
 

@@ -5,42 +5,10 @@ from typing import Any
 import pytest
 
 from adapters.telegram.attached import offers
-from adapters.telegram.inbound import IDENTITY, Address, Scope, address, lane, read_update
-from core.messages import Inbound, Ingress
-
-SCOPE = Scope(agent="main", account="default", dm_scope="per-account-channel-peer")
-US = {"id": 777, "username": "Our_Bot"}
-ADA = {"id": 1001, "is_bot": False, "first_name": "Ada", "last_name": "L."}
-PRIVATE = {"id": 1001, "type": "private", "first_name": "Ada"}
-GROUP = {"id": -100200, "type": "supergroup", "title": "G"}
-
-
-def message(text: Any = "hello", chat: Any = GROUP, **fields: Any) -> dict[str, Any]:
-    """A stored update with a message."""
-    return {
-        "update_id": 1,
-        IDENTITY: US,
-        "message": {"message_id": 5, "date": 1, "chat": chat, "from": ADA, "text": text, **fields},
-    }
-
-
-def entity(kind: str, text: str, part: str, **fields: Any) -> dict[str, Any]:
-    """The entity over `part`, placed in UTF-16 code units."""
-    offset = len(text[: text.index(part)].encode("utf-16-le")) // 2
-    return {"type": kind, "offset": offset, "length": len(part.encode("utf-16-le")) // 2, **fields}
-
-
-def press(data: Any, chat: Any = GROUP, **fields: Any) -> dict[str, Any]:
-    """A stored update with a press on a message of the bot."""
-    shown = {"message_id": 9, "date": 1, "chat": chat, "from": {"id": 777, "is_bot": True, "first_name": "B"}, **fields}
-    query = {"id": "q1", "from": ADA, "message": shown, "chat_instance": "1", "data": data}
-    return {"update_id": 2, IDENTITY: US, "callback_query": query}
-
-
-def read(payload: dict[str, Any]) -> Inbound:
-    inbound = read_update(payload, SCOPE)
-    assert inbound is not None
-    return inbound
+from adapters.telegram.inbound import lane, read_update
+from adapters.telegram.places import Address, Scope, address
+from core.messages import Ingress
+from tests.adapters.telegram_updates import ADA, GROUP, PRIVATE, SCOPE, SIZE, edited, entity, message, press, read
 
 
 @pytest.mark.parametrize(
@@ -80,7 +48,6 @@ def test_a_mention_anywhere_counts_and_is_removed_at_the_start(text: str, part: 
 
 VOICE = {"voice": {"file_id": "x", "duration": 1}}
 DOCUMENT = {"file_id": "x", "file_name": "a.txt"}
-SIZE = {"file_id": "x", "width": 90, "height": 90}
 
 
 @pytest.mark.parametrize(
@@ -215,7 +182,14 @@ def test_the_private_session_is_as_wide_as_the_setting_says() -> None:
         pytest.param(message(None, pinned_message={}), id="a notice of Telegram's own"),
         pytest.param(message("   "), id="blank"),
         pytest.param({"update_id": 1, "channel_post": message()["message"]}, id="channel post"),
-        pytest.param({"update_id": 1, "edited_message": message()["message"]}, id="edited message"),
+        pytest.param(edited("hello", edit_date=None), id="an edit that nobody wrote"),
+        pytest.param(edited(None, photo=[SIZE]), id="an edited message without words"),
+        pytest.param(edited("/model@other_bot"), id="an edited command for another bot"),
+        pytest.param(edited(sender_chat={"id": -9, "type": "channel"}), id="an edit in the name of a channel"),
+        pytest.param(edited(None, location={}, edit_date=3), id="a place that moved"),
+        pytest.param({"update_id": 1, "my_chat_member": {"chat": GROUP, "from": ADA}}, id="a change of membership"),
+        pytest.param({"announcement": {"chat": "x"}}, id="an announcement to no chat"),
+        pytest.param({"announcement": 7}, id="an announcement of a wrong shape"),
         pytest.param({}, id="nothing"),
         pytest.param({"message": []}, id="wrong shape"),
         pytest.param(message(chat="x"), id="chat of a wrong shape"),
@@ -263,7 +237,20 @@ def test_a_press_acts_on_the_session_of_the_chat_that_shows_the_button() -> None
 
 def test_where_the_answer_goes() -> None:
     topic = {"message_thread_id": 42, "is_topic_message": True}
-    assert address(message(**topic)) == Address(chat=-100200, thread=42, reply_to=5, onlookers=True)
-    assert address(message(chat=PRIVATE)) == Address(chat=1001)
-    assert address(press("t:1")) == Address(chat=-100200, query="q1", pressed=9, onlookers=True)
+    group = {"chat": -100200, "onlookers": True}
+    assert address(message(**topic)) == Address(thread=42, reply_to=5, written=(5,), asked=5, **group)
+    assert address(message(chat=PRIVATE)) == Address(chat=1001, written=(5,))
+    assert address(edited()) == Address(reply_to=5, written=(5,), asked=5, **group)
+    assert address(press("t:1")) == Address(query="q1", pressed=9, **group)
+    album = {**message(None, photo=[SIZE]), "album": [{"message_id": 6, "photo": [SIZE]}, {"message_id": "x"}]}
+    assert address(album) == Address(reply_to=5, written=(5, 6), asked=5, **group)
     assert address({"update_id": 1}) is None
+
+
+def test_a_question_to_who_pressed_replies_to_what_they_wrote_and_to_nothing_of_others() -> None:
+    theirs = address(press("t:1", reply_to_message={"message_id": 4, "from": ADA}))
+    assert theirs is not None
+    assert theirs.asked == 4
+    others = address(press("t:1", reply_to_message={"message_id": 4, "from": {**ADA, "id": 2}}))
+    assert others is not None
+    assert others.asked is None

@@ -36,7 +36,8 @@ async def test_connecting_sets_the_menu_removes_a_webhook_and_tells_when_polling
         assert [row["command"] for row in server.world.menu] == ["model", "new"]
         assert stage.states == ["connected"]
         assert [call.params["timeout"] for call in server.called("getUpdates")] == ["0", "30"]
-        assert server.called("getUpdates")[0].params["allowed_updates"] == ["message", "callback_query"]
+        wanted = ["message", "edited_message", "callback_query", "my_chat_member"]
+        assert server.called("getUpdates")[0].params["allowed_updates"] == wanted
 
 
 async def test_an_update_is_stored_as_it_came_in_the_lane_of_its_session(stage: Stage) -> None:

@@ -3,11 +3,12 @@
 import asyncio
 import logging
 from collections.abc import AsyncIterator, Iterator
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 
-from core.messages import Button, Delta, Event, Ingress, Reply, ReplyKind, Working
+from core.messages import Block, Button, Delta, Event, Ingress, Reply, ReplyKind, Row, Tone, Working
 from tests.adapters.telegram_stage import Stage, notice, text
 from tests.fakes.telegram_server import TelegramServer
 from tests.fakes.telegram_world import Chat, ChatMessage, Person
@@ -74,6 +75,21 @@ async def test_an_answer_that_changes_nothing_is_a_success(stage: Stage) -> None
     assert press.answered
 
 
+async def test_an_edit_of_the_pressed_message_whose_answer_was_lost_leaves_one_message(stage: Stage) -> None:
+    ada = stage.server.person(1001)
+    chat = stage.server.group()
+    message = await shown_picker(stage, ada, chat)
+    item, _ = await stage.sees_press(ada, message, "acme/small")
+    stage.clock.jumps = True
+    stage.server.drop("editMessageText", after=True)
+    await stage.answer(item, picker("Which credential?", "acme:work", token="tok2", replaces=True))
+    assert [(m.text, m.labels) for m in chat.answers] == [("Which credential?", [["acme:work"]])]
+    assert [call.status for call in stage.server.called("editMessageText")] == [-1, 400]
+    item, _ = await stage.sees_press(ada, message, "acme:work")
+    await stage.answer(item, notice("Done.", replaces=True))
+    assert [(m.text, m.labels) for m in chat.answers] == [("Done.", [])]
+
+
 async def test_if_the_pressed_message_is_gone_the_answer_is_sent(stage: Stage) -> None:
     ada = stage.server.person(1001)
     chat = stage.server.private(ada)
@@ -134,6 +150,15 @@ async def test_in_a_group_a_private_answer_with_choices_is_an_alert_without_them
     await stage.answer(item, picker(told, "acme/small", "acme/large", private=True))
     assert press.alert == "No model 'smal'.\nDid you mean:"
     assert [answer.text for answer in chat.answers] == ["Choose"]
+
+
+async def test_in_a_group_a_private_card_is_an_alert_with_its_facts(stage: Stage) -> None:
+    ada = stage.server.person(1001)
+    message = await shown_picker(stage, ada, stage.server.group())
+    item, press = await stage.sees_press(ada, message, "acme/small")
+    facts = (Block("Not here", (Row("acme:work", "expired", Tone.BAD),)),)
+    await stage.answer(item, replace(picker("Not here\n  1. acme/small", "acme/small", private=True), blocks=facts))
+    assert press.alert == "Not here\n🔴 acme:work · expired"
 
 
 @pytest.mark.parametrize("labels", [pytest.param((), id="plain"), pytest.param(("acme/small",), id="with choices")])
@@ -223,7 +248,7 @@ async def test_a_press_that_starts_a_turn_is_answered_before_it(stage: Stage) ->
     model = asyncio.Event()
     story = (notice("Using acme:home once.", replaces=True), Working(), Delta("Hello"), model, text("Hello Ada"))
     answer = asyncio.create_task(stage.answer(item, *story))
-    await stage.until(lambda: press.answered and len(chat.answers) == 2)
+    await stage.until(lambda: press.answered and chat.draft is not None)
     model.set()
     await answer
     assert [answer.text for answer in chat.answers] == ["Using acme:home once.", "Hello Ada"]

@@ -74,7 +74,7 @@ async def test_a_refused_keyboard_falls_back_to_the_words_alone(
 
 async def test_a_refused_edit_of_a_keyboard_falls_back_to_the_words_alone(stage: Stage) -> None:
     ada = stage.server.person(1001)
-    chat = stage.server.private(ada)
+    chat = stage.server.group()
     choice = Button(n=1, label="one", command="/model 1")
     reply = Reply(kind=ReplyKind.TEXT, text="**all** of it", buttons=(choice,), token="tok")
     end = asyncio.Event()

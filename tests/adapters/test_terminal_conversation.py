@@ -12,7 +12,7 @@ from adapters.terminal.conversation import Conversation
 from adapters.terminal.display import PlainDisplay
 from adapters.terminal.inbound import Speaker
 from adapters.terminal.lines import read_lines
-from core.messages import Event, Sender
+from core.messages import Event, Reply, ReplyKind, Sender
 from core.sessions.key import SessionKey
 from tests.fakes.scripted_gateway import ScriptedGateway
 
@@ -128,3 +128,14 @@ async def test_an_answer_is_closed_when_it_cannot_be_shown() -> None:
     with pytest.raises(BrokenPipeError):
         await Conversation(Endless(), SPEAKER, Gone(io.StringIO(), False)).say("one")
     assert closed.is_set()
+
+
+async def test_the_line_after_a_question_answers_it_and_a_command_does_not() -> None:
+    asks = Reply(kind=ReplyKind.NOTICE, text="Which model?\nWrite a part of its name.", prompt=True)
+    gateway = ScriptedGateway({"find": [asks]})
+    conversation = Conversation(gateway, SPEAKER, PlainDisplay(io.StringIO(), False))
+    for line in ("find", "opus", "opus", "find", "/model", "opus"):
+        await conversation.say(line)
+    answering = [inbound.quoted.text if inbound.quoted is not None else None for inbound in gateway.asked]
+    assert answering == [None, asks.text, None, None, None, None]
+    assert all(inbound.quoted.own for inbound in gateway.asked if inbound.quoted is not None)

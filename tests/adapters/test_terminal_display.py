@@ -16,6 +16,7 @@ TEXT = Reply(kind=ReplyKind.TEXT, text="Hello **you**")
 NOTICE = Reply(kind=ReplyKind.NOTICE, text="acme:work → acme:home", data={"from": "acme:work"})
 ERROR = Reply(kind=ReplyKind.ERROR, code="model_unknown", text="No such model.")
 TURN = TurnReport(data={"outcome": "ok", "model": "acme/small"})
+FOOTED = Reply(kind=ReplyKind.TEXT, text="Hello **you**", data={"footer": "7 in · 3 out"}, footer="7 in · 3 out")
 ANSWER: list[Event] = [Working(), Delta("Hello "), Delta("**you**"), TEXT, TURN]
 
 
@@ -46,6 +47,10 @@ class TestJson:
         events = json_lines(ANSWER, stream=True)
         assert [event["event"] for event in events] == ["delta", "delta", "reply", "turn"]
         assert events[0] == {"event": "delta", "text": "Hello "}
+
+    def test_a_footer_is_in_the_data(self) -> None:
+        (line,) = json_lines([FOOTED])
+        assert (line["text"], line["data"]) == ("Hello **you**", {"footer": "7 in · 3 out"})
 
     def test_code_and_data_are_those_of_the_reply(self) -> None:
         notice, error = json_lines([NOTICE, ERROR])
@@ -89,6 +94,15 @@ class TestPlain:
                 id="a notice between the pieces and the whole",
             ),
             pytest.param([Delta("Hel")], "Hel\n", id="an answer that was cut off"),
+            pytest.param([Delta("Hello "), FOOTED], "Hello **you**\n7 in · 3 out\n", id="a footer stands under it"),
+            pytest.param(
+                [FOOTED, NOTICE], "Hello **you**\n7 in · 3 out\n\nacme:work → acme:home\n", id="and belongs to it"
+            ),
+            pytest.param(
+                [Delta("Hello **you**"), NOTICE, FOOTED],
+                "Hello **you**\n\nacme:work → acme:home\n\n7 in · 3 out\n",
+                id="a footer under a notice is parted from it",
+            ),
         ],
     )
     def test_a_streamed_answer_is_shown_once(self, events: list[Event], expected: str) -> None:
@@ -121,6 +135,10 @@ class TestScreen:
     def test_notices_are_dim_and_errors_red(self) -> None:
         assert "\x1b[2macme:work" in self.screen([NOTICE])
         assert "\x1b[31mNo such model." in self.screen([ERROR])
+
+    def test_a_footer_is_dim_and_no_markdown(self) -> None:
+        drawn = self.screen([Reply(kind=ReplyKind.TEXT, text="Hello", footer="*7* in \x1b[31m· 3 out")])
+        assert "\x1b[2m*7* in · 3 out" in drawn
 
     def test_an_answer_longer_than_the_window_is_whole_in_the_scroll_back(self) -> None:
         lines = "\n".join(f"- line {n}" for n in range(40))

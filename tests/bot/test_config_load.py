@@ -96,6 +96,17 @@ def test_the_sections_that_other_programs_write_are_read(tmp_path: Path):
         pytest.param('[access]\nallow = ["telegram:1", "1001"]', "access.allow[1]", "platform:id", id="no platform"),
         pytest.param('[access]\nallow = ["telegram:-100"]', "access.allow[0]", "numeric id", id="a group is nobody"),
         pytest.param('[access]\nallow = ["telegram:١٢"]', "access.allow[0]", "numeric id", id="other digits"),
+        pytest.param('[access]\nallow = ["discord:role:mods"]', "access.allow[0]", "discord:role:<id>", id="role name"),
+        pytest.param(
+            '[access]\nallow = ["telegram:role:7"]', "access.allow[0]", "discord:role:<id>", id="no such roles"
+        ),
+        pytest.param(
+            '[access]\nowners = ["discord:role:7"]', "access.owners[0]", "numeric id", id="a role owns nothing"
+        ),
+        pytest.param(
+            '[access]\ngroups = ["discord:role:7"]', "access.groups[0]", "numeric id", id="a role is no group"
+        ),
+        pytest.param('[access]\npairing = "yes"', "access.pairing", "true or false", id="pairing is a switch"),
         pytest.param('[access]\ngroups = ["discord:-1"]', "access.groups[0]", "numeric id", id="discord group"),
         pytest.param('[access]\ngroups = ["terminal:me"]', "access.groups[0]", "numeric id", id="terminal group"),
         pytest.param(

@@ -246,7 +246,12 @@ def test_everything_else_is_handed_on():
                         "b": {"provider": "acme"},
                     },
                 },
-                "access": {"owners": ["telegram:1"], "allow": ["discord:2"], "groups": ["telegram:-3"]},
+                "access": {
+                    "owners": ["telegram:1"],
+                    "allow": ["discord:2", "discord:role:7"],
+                    "groups": ["telegram:-3"],
+                    "pairing": False,
+                },
                 "session": {
                     "sticky_idle": "2h",
                     "on_reset": "keep",
@@ -260,8 +265,9 @@ def test_everything_else_is_handed_on():
     )
     assert found.order == {"acme": ("acme:b", "acme:a")}
     assert found.configured_profiles == {"acme": ("acme:a", "b"), "vendor": ("v",)}
-    assert (found.access.owners, found.access.allow) == ({"telegram:1"}, {"discord:2"})
+    assert (found.access.owners, found.access.allow) == ({"telegram:1"}, {"discord:2", "discord:role:7"})
     assert found.access.groups == {"telegram:-3"}
+    assert found.access.pairing is False
     assert (found.sticky_idle, found.on_reset, found.dm_scope) == (timedelta(hours=2), OnReset.KEEP, "main")
     assert found.locked == {"agent:main:telegram:x:group:-1"}
     assert found.alias_commands

@@ -18,19 +18,26 @@ import pytest
 from bot.health_http import loopback_address
 from bot.instance import only_instance, tell_service_manager
 from bot.run import Operation, serve
+from core.announcements import Announcer
 from core.auth.profiles import AuthProfile, CredentialKind
 from core.auth.secret import Secret, SecretRef
 from core.errors import BotError, ConfigError, StorageError, StoreError
+from core.messages import Reply, ReplyKind
 from core.models.catalog import Catalog
 from core.models.ref import ModelRef
+from core.offers import Offers
 from core.ports import InboxState
 from core.resolution.rules import AgentRules, Rules
 from core.resolution.source import SnapshotSource
+from core.watch.rounds import Watch
+from tests.fakes.announcements import FakeAnnouncements, FakeChatBook
 from tests.fakes.chat_platform import FakePlatform
 from tests.fakes.clock import FakeClock
 from tests.fakes.inbox import FakeInbox
 from tests.fakes.profile_source import FakeProfileSource
 from tests.fakes.scripted_gateway import ScriptedGateway
+from tests.fakes.session_store import FakeSessionStore
+from tests.fakes.shown_store import FakeShownStore
 from tests.fakes.state_reader import FakeStateReader
 
 ROOT = Path(__file__).parents[2]
@@ -50,6 +57,19 @@ class FakeApp:
         agents={name: AgentRules(id=name, default=ModelRef("acme", "small")) for name in ("main", "writer")},
         catalog=Catalog(),
     )
+    looks: int = 0
+    """How often the watch has looked."""
+
+    def __post_init__(self) -> None:
+        sessions, shown = FakeSessionStore(self.inbox), FakeShownStore()
+        offers = Offers(shown, self.snapshots, self.clock)
+        stored, chats = FakeAnnouncements(self.inbox, sessions, shown), FakeChatBook()
+        self.announcer = Announcer(stored, chats, offers, lambda: self.owners, str, self.clock)
+        self.watch = Watch({"looks": self.look}, FakeClock(jumps=False))
+        self.owners: set[str] = set()
+
+    async def look(self) -> None:
+        self.looks += 1
 
     @property
     def snapshots(self) -> SnapshotSource:
@@ -103,6 +123,33 @@ class TestServing:
         async with running(app):
             await platform.say("new")
             assert await platform.has_delivered(2) == ["echo left over", "echo new"]
+
+    async def test_what_is_announced_is_delivered_while_it_runs_and_the_watch_looks_at_once(self) -> None:
+        platform = FakePlatform()
+        app = FakeApp((platform,))
+        app.owners = {"fake:1"}
+        async with running(app):
+            await platform.say("hi")
+            await platform.has_delivered(1)
+            for key in ("one", "two", "one"):
+                await app.announcer.tell_owners(key, Reply(kind=ReplyKind.NOTICE, text=f"look at {key}"))
+            assert await platform.has_delivered(3) == ["echo hi", "look at one", "look at two"]
+            assert app.looks == 1
+        assert [item.state for item in app.inbox.items.values()] == [InboxState.DONE] * 3
+
+    async def test_an_announcement_for_a_platform_that_has_failed_waits_for_the_next_start(self) -> None:
+        bad, good = FakePlatform("bad", fails=ConfigError("channels.bad.token", "is refused.")), FakePlatform("good")
+        app = FakeApp((bad, good))
+        app.owners = {"bad:1"}
+        told = Reply(kind=ReplyKind.NOTICE, text="look")
+        async with running(app):
+            bad.fail.set()
+            await bad.gone.wait()
+            await app.announcer.tell_owners("key", told)
+        assert bad.delivered == []
+        again = FakePlatform("bad")
+        async with running(replace(app, platforms=(again,))):
+            assert await again.has_delivered(1) == ["look"]
 
     async def test_a_platform_that_fails_is_told_in_one_line_and_leaves_the_others_alone(
         self, caplog: pytest.LogCaptureFixture

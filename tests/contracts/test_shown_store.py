@@ -26,7 +26,7 @@ PICKER = Shown(
 
 
 async def test_what_was_shown_comes_back_equal(stores: Stores):
-    bare = Shown(token="t0", session=KEY, sender="s", commands=(), catalog="", at=NOW)
+    bare = Shown(token="t0", session=KEY, sender="s", commands=("",), catalog="", at=NOW)
     for shown in (PICKER, bare):
         await stores.shown.show(shown)
         assert await stores.shown.find_shown(shown.token) == shown
@@ -44,6 +44,14 @@ async def test_the_last_is_the_last_told_even_at_the_same_instant_or_an_earlier_
         newest = replace(PICKER, token=token, at=at)
         await stores.shown.show(newest)
         assert await stores.shown.last_shown(TOPIC, "telegram:1") == newest
+
+
+async def test_buttons_without_numbers_leave_the_last_as_it_is(stores: Stores):
+    beside = replace(PICKER, token="t2", commands=(), presses=("/model undo",))
+    for shown in (PICKER, beside):
+        await stores.shown.show(shown)
+    assert await stores.shown.last_shown(TOPIC, "telegram:1") == PICKER
+    assert await stores.shown.find_shown("t2") == beside
 
 
 async def test_another_sender_or_session_has_its_own_last(stores: Stores):

@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 
 from core.access import Action, Verdict, decide
-from core.messages import Ingress, Place, ReplyKind
+from core.messages import Inbound, Ingress, Place, ReplyKind, Sender
 from core.resolution.rules import AccessRules
 from tests.world import ALLOWED, DIRECT, GROUP, OWNER, STRANGER, World, rules
 
@@ -100,3 +100,32 @@ async def test_removal_is_seen_by_the_next_message() -> None:
     assert (await world.say("hi", by=ALLOWED)).text
     world.rules = replace(world.rules, access=AccessRules(owners=frozenset({OWNER})))
     assert await world.do(world.inbound("hi", by=ALLOWED)) == []
+
+
+ROLE_7 = replace(LISTED, allow=frozenset({ALLOWED, "discord:role:7"}))
+CHANNEL = "agent:main:discord:default:channel:5"
+
+
+def member(*roles: str, direct: bool = False) -> Inbound:
+    key = "agent:main:discord:default:direct:9" if direct else CHANNEL
+    place = Place(direct=direct, ids=() if direct else ("discord:5", "discord:88"))
+    return World().inbound("x", by="discord:9", key=key, place=place, sender=Sender("discord", "9", "7", roles))
+
+
+@pytest.mark.parametrize("action", Action)
+@pytest.mark.parametrize("ingress", Ingress)
+def test_a_member_with_an_allowed_role_may_what_an_allowed_person_may(ingress: Ingress, action: Action) -> None:
+    wanted = decide(replace(member(), ingress=ingress, sender=Sender("telegram", "2")), action, ROLE_7)
+    assert decide(replace(member("3", "7"), ingress=ingress), action, ROLE_7) is wanted
+    assert wanted is Verdict.ALLOW
+    for without in (member(), member("3", "77"), member("7", direct=True)):
+        assert decide(replace(without, ingress=ingress), action, ROLE_7) is not Verdict.ALLOW
+
+
+@pytest.mark.parametrize("key", [GROUP, "agent:main:telegram:default:group:-200:thread:9"])
+def test_who_is_paired_may_everything_in_private_and_nothing_more_elsewhere(key: str) -> None:
+    paired = replace(LISTED, paired=frozenset({STRANGER}))
+    for ingress, action in itertools.product(Ingress, Action):
+        assert decide(World().inbound("x", by=STRANGER, ingress=ingress), action, paired) is Verdict.ALLOW
+        shared = World().inbound("x", by=STRANGER, key=key, ingress=ingress)
+        assert decide(shared, action, paired) is decide(shared, action, LISTED)

@@ -92,7 +92,7 @@ ERRORS = [
     ("/model list acme x", "usage"),
     ('/model "odd', "usage"),
     ("/modle big", "usage"),
-    ("/new thing", "usage"),
+    ("/stop thing", "usage"),
 ]
 
 

@@ -15,13 +15,17 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
 
+from adapters.storage.announcements import SqlAnnouncements
+from adapters.storage.chats import SqlChatBook
 from adapters.storage.engine import Database, open_database
 from adapters.storage.health import SqlHealthStore
 from adapters.storage.migrate import ensure
+from adapters.storage.pairings import SqlPairingStore
 from adapters.storage.reader import SqliteStatusReader
 from adapters.storage.sessions import SqlSessionStore
 from adapters.storage.shown import SqlShownStore
 from adapters.storage.state import SqlStateReader
+from core.announcements import Announcer
 from core.auth.profiles import CredentialKind
 from core.chat.turn import Turns
 from core.commands.checks import Checks
@@ -30,6 +34,8 @@ from core.errors import Failure, FailureReason
 from core.gateway import Gateway
 from core.messages import Reply, ReplyKind
 from core.models.ref import ModelRef
+from core.offers import Offers
+from core.pairing import Pairing
 from core.resolution.resolver import PinSource, resolve
 from core.resolution.rules import AgentRules
 from core.resolution.source import SnapshotSource
@@ -58,7 +64,12 @@ class SqlWorld(World):
         self.snapshots = SnapshotSource(lambda: self.rules, self.credentials, SqlStateReader(self.database), self.clock)
         turns = Turns(self.snapshots, store, health, self.provider, self.clock)
         shown, checks = SqlShownStore(self.database), Checks(self.snapshots, health, self.check)
-        self.gateway = Gateway(self.snapshots, store, shown, turns, self.clock, self.redact, FakeTurnGuard(), checks)
+        offers = Offers(shown, self.snapshots, self.clock)
+        stored, chats = SqlAnnouncements(self.database), SqlChatBook(self.database)
+        announcer = Announcer(stored, chats, offers, lambda: self.rules.access.owners, self.redact, self.clock)
+        pairing = Pairing(SqlPairingStore(self.database), self.clock, announcer)
+        parts = (self.redact, FakeTurnGuard(), checks, pairing, announcer)
+        self.gateway = Gateway(self.snapshots, store, shown, turns, self.clock, *parts)
         self.from_outside = SnapshotSource(lambda: self.rules, self.credentials, SqliteStatusReader(path), self.clock)
 
 

@@ -14,6 +14,7 @@ import traceback
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 from urllib.parse import quote
 
 import pytest
@@ -34,6 +35,7 @@ from tests.fakes.discord_server import DiscordServer
 from tests.fakes.inbox import FakeInbox
 from tests.fakes.provider_script import Step, error_event, ok, raw, status
 from tests.fakes.provider_server import ThreadedProviderServer
+from tests.fakes.telegram_files import document
 from tests.fakes.telegram_server import TelegramServer
 
 RUN = 8
@@ -45,11 +47,16 @@ def chance(name: str) -> str:
     return "".join(letters.choice(string.ascii_letters + string.digits) for _ in range(32))
 
 
+PASTED = (
+    "pasted message", "pasted command", "pasted edit", "pasted file", "pasted caption", "pasted quote", "pasted aside",
+    "pasted line", "pasted slash", "pasted form", "pasted on discord", "pasted discord edit",
+)  # fmt: skip
+"""What people write into chats though they should not."""
 RANDOM = {
     name: chance(name)
     for name in (
         "stored key", "stored token", "oauth access", "oauth refresh", "environment", "list", "configured", "literal",
-        "reference", "dotenv", "header", "telegram", "discord", "removed",
+        "reference", "dotenv", "header", "telegram", "discord", "removed", *PASTED,
     )
 }  # fmt: skip
 KEY = {name: f"sk-{value}/+=" for name, value in RANDOM.items()} | {
@@ -318,6 +325,95 @@ def test_nothing_that_a_gateway_says_logs_or_keeps(state_dir: Path) -> None:
         assert leaks(*shown, *gateway.log, *house.files()) == set()
         assert "channels.telegram.token" in log.read_text()
         assert elsewhere.seen == []
+
+
+def test_nothing_that_people_paste_into_a_chat_goes_anywhere(state_dir: Path) -> None:
+    with (
+        TelegramServer(KEY["telegram"]) as telegram,
+        DiscordServer(KEY["discord"]) as discord,
+        ThreadedProviderServer() as provider,
+    ):
+        house = House(Installation(state_dir), provider, provider)
+        ada, bob = telegram.person(1001), telegram.person(1002, "Bob")
+        eve, room = discord.user("eve"), discord.channel(discord.guild(), "room")
+        house.furnish(
+            "[channels.telegram]",
+            f'token = "{KEY["telegram"]}"',
+            f'api_base_url = "{telegram.url}"',
+            "[channels.discord]",
+            f'token = "{KEY["discord"]}"',
+            f'api_base_url = "{discord.api_base_url}"',
+            f'gateway_url = "{discord.gateway_url}"',
+        )
+        config = state_dir / "config.toml"
+        config.write_text(config.read_text().replace('["telegram:1001"]', f'["telegram:1001", "discord:{eve.id}"]'))
+        chat, group, log = telegram.private(ada), telegram.group(), state_dir / "gateway.log"
+        with Gateway(house.at, REMOTECLAW_DEBUG="1") as gateway:
+            until(lambda: log.exists() and log.read_text().count(": connected") == 2)
+            paste_on_telegram(ada, bob, chat, group)
+            answers = paste_on_discord(discord, eve, room)
+            until(lambda: sum("not passed on" in message.text for message in chat.answers) >= 4)
+            ada.says(chat, "and now?")
+            until(lambda: any("served-by" in message.text for message in chat.answers))
+            until(lambda: not house.at.rows("select 1 from inbox where state <> 'done'"))
+            pasted = set(PASTED) - {"pasted line"}
+            told = [version.text for room in (chat, group) for message in room.answers for version in message.history]
+            assert leaks(*told, *answers(), *gateway.log, *house.files()) & pasted == set()
+            gateway.kill()
+        assert leaks(*told, *house.files()) & pasted == set(), "nor in what a kill leaves behind"
+        assert provider.seen, "ordinary messages were passed on"
+        assert leaks(*(json.dumps(seen.body) for seen in provider.seen)) & pasted == set()
+        assert [m.deleted for m in chat.all_messages if m.text.startswith("my key")] == [True]
+
+
+def paste_on_telegram(ada: Any, bob: Any, chat: Any, group: Any) -> None:
+    ada.says(chat, f"my key is {KEY['pasted message']}, remember it")
+    ada.says(chat, f"/model {KEY['pasted command']}")
+    ordinary = ada.says(chat, "hello")
+    until(lambda: any("served-by" in message.text for message in chat.answers))
+    ada.edits(ordinary, f"hello {KEY['pasted edit']}")
+    ada.sends(chat, document(f"KEY={KEY['pasted file']}\n".encode(), "notes.txt", "text/plain"), "read this")
+    ada.sends(chat, document(b"text", "a.txt", "text/plain"), f"with {KEY['pasted caption']}")
+    aside = bob.says(group, f"not for the bot: {KEY['pasted aside']}")
+    ada.says(group, "@Our_Bot what is that?", reply_to=aside)
+    quoted = bob.says(group, f"look at {KEY['pasted quote']}")
+    ada.says(group, "@Our_Bot and that?", reply_to=quoted, quote=KEY["pasted quote"])
+    until(lambda: len([message for message in group.answers if "served-by" in message.text]) == 2)
+
+
+def paste_on_discord(discord: DiscordServer, eve: Any, room: Any) -> Any:
+    """Returns what gives everything that the bot has said there."""
+    eve.asks(room, f"it is {KEY['pasted on discord']}")
+    until(lambda: any("not passed on" in message.content for message in room.messages))
+    typed = eve.asks(room, "hello")
+    until(lambda: any("served-by" in message.content for message in room.messages))
+    eve.edits(typed, f"<@{discord.bot.id}> hello {KEY['pasted discord edit']}")
+    slash = eve.slash(room, "model", KEY["pasted slash"])
+    until(lambda: slash.answers and "not passed on" in slash.answers[-1].content)
+    picker = eve.slash(room, "model")
+    until(lambda: picker.answers and "Search" in picker.answers[-1].buttons)
+    asked = eve.presses(picker.answers[-1], "Search")
+    until(lambda: asked.modal is not None)
+    form = eve.types(asked, KEY["pasted form"])
+    until(lambda: any("not passed on" in m.content for m in (*picker.answers, *form.answers)))
+    interactions = (slash, picker, asked, form)
+
+    def said() -> list[str]:
+        by_bot = [message for message in room.messages if message.author is discord.bot]
+        found = [*by_bot, *(message for one in interactions for message in one.answers)]
+        return [json.dumps(message.wire(), default=str) for message in found]
+
+    return said
+
+
+def test_nothing_that_somebody_pastes_into_the_terminal_goes_anywhere(place: House) -> None:
+    ended = place.at.run("chat", "--json", "-m", f"my key: {KEY['pasted line']}", "-m", "hi", REMOTECLAW_DEBUG="1")
+    codes = [event["code"] for event in ended.events if event["event"] == "reply"]
+    assert codes[0] == "secret_in_chat"
+    assert None in codes, "what came after it was answered"
+    bodies = [json.dumps(seen.body) for seen in place.provider.seen]
+    assert bodies
+    assert leaks(ended.out, ended.err, *bodies, *place.files()) == set()
 
 
 def renderings(*values: object) -> Iterable[str]:

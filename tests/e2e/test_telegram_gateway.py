@@ -10,6 +10,7 @@ from tests.e2e.telegram_stage import ONE, TWO, Stage
 from tests.fakes.provider_script import Stall, ok, slow, status
 from tests.fakes.provider_server import ThreadedProviderServer
 from tests.fakes.telegram_server import TelegramServer
+from tests.fakes.telegram_world import ChatMessage, Person
 
 pytestmark = pytest.mark.xdist_group("telegram gateway")
 
@@ -32,6 +33,13 @@ def stage(state_dir: Path) -> Iterator[Stage]:
         yield Stage(Installation(state_dir), telegram, provider)
 
 
+def step(stage: Stage, person: Person, message: ChatMessage, label: str, shows: str) -> None:
+    """Press the button that begins so, and wait until the message shows what it leads to."""
+    found = next(known for row in message.labels for known in row if known.lstrip("✓🟡🔴 ").startswith(label))
+    person.presses(message, found)
+    stage.shows(message, shows)
+
+
 class TestChoosing:
     def test_the_menu_offers_the_commands(self, running: Stage) -> None:
         assert {"model", "models", "new", "status", "help"} <= {row["command"] for row in running.telegram.world.menu}
@@ -40,23 +48,21 @@ class TestChoosing:
         chat = running.telegram.private(running.ada)
         picker = running.asks(running.ada, chat, "/model")
         assert "Model: acme/small · default" in picker.text
-        press = running.ada.presses(picker, "opus · ready")
-        running.shows(picker, "Now opus (zeta/opus-1)")
-        running.telegram.wait(lambda: press.answered)
+        step(running, running.ada, picker, "opus · ready", "Credential for opus (zeta/opus-1)")
+        step(running, running.ada, picker, "Automatic", "Now opus (zeta/opus-1)")
         assert running.serves(running.ada, chat, "hi") in ("MINE", "YOUR")
         picker = running.asks(running.ada, chat, "/model")
         assert "✓ opus · ready" in [label for row in picker.labels for label in row]
-        running.ada.presses(picker, "zeta:you · ready")
-        running.shows(picker, "Now opus (zeta/opus-1) with zeta:you, pinned strict.")
+        step(running, running.ada, picker, "Credentials", "Credential for opus")
+        step(running, running.ada, picker, "zeta:you · ready", "Now opus (zeta/opus-1) with zeta:you, pinned strict.")
         assert running.serves(running.ada, chat, "hi") == "YOUR"
         assert running.provider.seen[-1].path == "/v1/messages"
 
     def test_a_number_that_is_typed_chooses_too(self, running: Stage) -> None:
         bob = running.telegram.private(running.bob)
         picker = running.asks(running.bob, bob, "/model")
-        number = (
-            next(line for line in picker.text.splitlines() if "acme:home · ready" in line).strip().partition(".")[0]
-        )
+        step(running, running.bob, picker, "Credentials", "Credential for acme/small")
+        number = [row[0] for row in picker.labels].index("acme:home · ready") + 1
         assert "acme:home, pinned strict" in running.asks(running.bob, bob, f"/model {number}").text
         assert running.serves(running.bob, bob, "hi") == "HOME"
 
@@ -81,10 +87,10 @@ class TestChoosing:
         assert press.alert is not None
         assert "somebody else" in press.alert
         assert adas.text == shown
-        running.bob.presses(bobs, "big · ready")
-        running.shows(bobs, "Now big (acme/large)")
-        running.ada.presses(adas, "acme:work · ready")
-        running.shows(adas, "acme:work, pinned strict")
+        step(running, running.bob, bobs, "big · ready", "Credential for big")
+        step(running, running.ada, adas, "Credentials", "Credential for acme/small")
+        step(running, running.bob, bobs, "Automatic", "Now big (acme/large)")
+        step(running, running.ada, adas, "acme:work · ready", "acme:work, pinned strict")
         assert len(group.answers) == 2
 
     def test_a_topic_inherits_the_groups_pin_until_it_chooses_for_itself(self, running: Stage) -> None:
@@ -106,9 +112,10 @@ class TestChoosing:
         running.asks(running.ada, group, "/model iota/tiny@iota:one")
         running.provider.script[ONE] = [status(429, {"retry-after": "900"})]
         card = running.asks(running.ada, group, "@Our_Bot the kept message")
-        assert "iota:one is pinned here and out: cooling 15m" in card.text
-        offered = [["Use iota:two once", "Prefer instead", "Release pin"], ["Try again", "Check iota:one again"]]
-        assert card.labels == offered
+        assert "The pinned credential is out" in card.text
+        assert "iota:one · cooling 15m" in card.text
+        offered = ["Use iota:two once", "Prefer instead", "Release pin", "Try again", "Check iota:one again"]
+        assert [label for row in card.labels for label in row] == offered
         press = running.bob.presses(card, "Release pin")
         running.telegram.wait(lambda: press.answered)
         assert press.alert is not None
@@ -118,7 +125,7 @@ class TestChoosing:
         running.settled(running.ada, group)
         assert [m.text for m in group.answers].count("served-by:TWO2") == 1
         kept = [s for s in running.provider.seen if s.key == TWO]
-        assert [s.body["messages"][-1]["content"] for s in kept] == ["the kept message"]
+        assert [s.body["messages"][-1]["content"].rpartition("\n")[2] for s in kept] == ["Ada: the kept message"]
         assert "cooling" in running.asks(running.ada, group, "@Our_Bot once more").text, "the pin stands again"
 
     def test_a_long_answer_that_grows_is_whole_and_there_once(self, running: Stage) -> None:
@@ -157,8 +164,8 @@ class TestInterruptions:
         with stage.gateway() as gateway:
             stage.asks(stage.ada, chat, "/model @acme:home")
             stage.provider.script[home] = [Stall("half an answer, which", " never ends")]
-            growing = stage.asks(stage.ada, chat, "question one")
-            stage.shows(growing, "half an answer")
+            stage.ada.says(chat, "question one")
+            stage.telegram.wait(lambda: chat.draft is not None and "half an answer" in chat.draft.text)
             stage.ada.says(chat, "question two")
             stage.ada.says(chat, "question three")
             stage.bob.says(other, "/model opus@zeta:you")
@@ -179,7 +186,7 @@ class TestInterruptions:
             stage.settled(stage.bob, other)
         told = [m.text for m in chat.answers[1:-1]]
         assert told == ["answer one", "answer two", "answer three", "answer four"]
-        assert chat.answers[1] is growing, "what had begun to grow was finished in its place"
+        assert chat.draft is None, "nothing of what had begun to grow is left"
         assert [m.text for m in other.answers[1:-1]] == ["served-by:YOUR"]
         asked = [s.body["messages"][-1]["content"] for s in stage.provider.seen if s.key == home]
         assert asked == ["question one", "question one", "question two", "question three", "question four"]
@@ -188,6 +195,7 @@ class TestInterruptions:
         chat = stage.telegram.private(stage.ada)
         with stage.gateway() as gateway:
             picker = stage.asks(stage.ada, chat, "/model")
+            step(stage, stage.ada, picker, "Credentials", "Credential for acme/small")
             gateway.kill()
         stage.ada.presses(picker, "acme:home · ready")
         with stage.gateway():

@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 
 from core.messages import Event, Inbound, Ingress, Place, Reply, Sender
 from core.ports import InboxItem, Update
-from core.sessions.key import chat_key
+from core.sessions.key import chat_key, direct_key
 
 Accept = Callable[[Sequence[Update]], Awaitable[None]]
 
@@ -21,6 +21,8 @@ class FakePlatform:
         self.deaf = asyncio.Event()
         self.fail = asyncio.Event()
         self.closed = False
+        self.gone = asyncio.Event()
+        """It is closed."""
         self.on_state: Callable[[str], None] = lambda state: None
         self._fails = fails
         self._journal = journal if journal is not None else []
@@ -50,13 +52,28 @@ class FakePlatform:
     def update(self, key: str, text: str) -> Update:
         return Update(platform=self.name, account=self.account, key=key, lane="room", payload={"text": text})
 
+    def announcement(self, chat: str, key: str) -> Update:
+        if not chat:
+            raise ValueError("no chat")
+        return Update(platform=self.name, account=self.account, key=key, lane=chat, payload={"text": "", "chat": chat})
+
     def read(self, update: Update) -> Inbound | None:
+        chat = str(update.payload.get("chat", "room"))
+        kind, _, person = chat.partition(":")
+        if kind == "person":
+            return Inbound(
+                ingress=Ingress.MESSAGE,
+                sender=Sender(self.name, person),
+                session=direct_key("main", self.name, self.account, person),
+                place=Place(direct=True, ids=(f"{self.name}:{person}",)),
+            )
         return Inbound(
             ingress=Ingress.MESSAGE,
             sender=Sender(self.name, "1"),
-            session=chat_key("main", self.name, self.account, "group", "room"),
-            place=Place(direct=False),
+            session=chat_key("main", self.name, self.account, "group", chat),
+            place=Place(direct=False, ids=(f"{self.name}:{chat}",)),
             text=str(update.payload["text"]),
+            chat=chat,
             mentioned=True,
         )
 
@@ -78,3 +95,4 @@ class FakePlatform:
     async def close(self) -> None:
         self._journal.append(f"{self.name} closed")
         self.closed = True
+        self.gone.set()

@@ -134,11 +134,12 @@ class Gateway:
 
     async def emit(self, event: str, data: dict[str, Any], *, direct: bool) -> None:
         """Tell every session that has asked for such events; one without a connection gets it when it resumes."""
-        wanted = _GUILDS if event != "MESSAGE_CREATE" else _DIRECT_MESSAGES if direct else _GUILD_MESSAGES
+        talk = event.startswith("MESSAGE_")
+        wanted = _GUILDS if not talk else _DIRECT_MESSAGES if direct else _GUILD_MESSAGES
         for session in list(self.sessions.values()):
             if event != "INTERACTION_CREATE" and not session.intents & wanted:
                 continue
-            blank = event == "MESSAGE_CREATE" and not direct and not session.intents & _CONTENT
+            blank = "content" in data and talk and not direct and not session.intents & _CONTENT
             await self._dispatch(session, event, data | {"content": ""} if blank else data)
 
     async def _dispatch(self, session: Session, event: str, data: dict[str, Any]) -> None:

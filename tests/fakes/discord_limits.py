@@ -4,6 +4,7 @@ import re
 from typing import Any
 
 _NAME = re.compile(r"[-_'\w]{1,32}")
+_EMOJI = re.compile(r"[\U0001f000-\U0001faff\u2190-\u2bff]\ufe0f?")
 
 
 class Refused(Exception):
@@ -53,8 +54,14 @@ def _check_row(row: dict[str, Any], field: str, seen: set[str]) -> None:
         seen.add(custom_id)
         if part["type"] == 2 and not 1 <= len(part.get("label", "")) <= 80:
             raise _invalid(field, "Must be between 1 and 80 in length.")
+        if part["type"] == 2 and part.get("style") not in (1, 2, 3, 4):
+            raise _invalid(field, "Value must be one of {1, 2, 3, 4}.")
+        _check_emoji(part, field)
     for menu in menus:
         _check_options(menu.get("options") or [], field)
+        least, most = menu.get("min_values", 1), menu.get("max_values", 1)
+        if not 0 <= least <= most <= 25 or not 1 <= most <= len(menu["options"]):
+            raise _invalid(field, "min_values and max_values do not fit the options.")
         if len(menu.get("placeholder", "")) > 150:
             raise _invalid(field, "Must be 150 or fewer in length.")
 
@@ -69,6 +76,34 @@ def _check_options(options: list[dict[str, Any]], field: str) -> None:
     for option in options:
         if not (1 <= len(option["label"]) <= 100 and 1 <= len(option["value"]) <= 100):
             raise _invalid(field, "Must be between 1 and 100 in length.")
+        if "description" in option and not 1 <= len(option["description"]) <= 100:
+            raise _invalid(field, "Must be between 1 and 100 in length.")
+        _check_emoji(option, field)
+
+
+def _check_emoji(part: dict[str, Any], field: str) -> None:
+    if "emoji" in part and not _EMOJI.fullmatch(part["emoji"].get("name", "")):
+        raise _invalid(field, "Invalid emoji")
+
+
+def check_modal(data: dict[str, Any]) -> None:
+    """A form: a title of 45 characters, one to five lines to fill in, each under a label of 45."""
+    if not 1 <= len(data.get("title", "")) <= 45:
+        raise _invalid("data.title", "Must be between 1 and 45 in length.")
+    if not 1 <= len(data.get("custom_id", "")) <= 100:
+        raise _invalid("data.custom_id", "Must be between 1 and 100 in length.")
+    rows = data.get("components") or []
+    if not 1 <= len(rows) <= 5:
+        raise _invalid("data.components", "Must be between 1 and 5 in length.")
+    for row in rows:
+        line = row.get("component") if row.get("type") == 18 else next(iter(row.get("components") or ()), None)
+        label = (row if row.get("type") == 18 else line or {}).get("label", "")
+        if line is None or line.get("type") != 4 or line.get("style") not in (1, 2):
+            raise _invalid("data.components", "Expected a text input.")
+        if not 1 <= len(label) <= 45 or not 1 <= len(line.get("custom_id", "")) <= 100:
+            raise _invalid("data.components", "Must be between 1 and 45 in length.")
+        if len(line.get("placeholder", "")) > 100 or not 1 <= line.get("max_length", 4000) <= 4000:
+            raise _invalid("data.components", "Must be 100 or fewer in length.")
 
 
 def check_choices(choices: list[dict[str, Any]]) -> None:
@@ -90,6 +125,10 @@ def check_commands(commands: list[dict[str, Any]]) -> None:
                 raise _invalid("name", "Command name is invalid")
             if not 1 <= len(thing["description"]) <= 100:
                 raise _invalid("description", "Must be between 1 and 100 in length.")
+            if thing.get("choices"):
+                if thing.get("autocomplete"):
+                    raise _invalid("choices", "Choices and autocomplete exclude each other.")
+                check_choices(thing["choices"])
 
 
 def pings_of(body: dict[str, Any]) -> list[str]:

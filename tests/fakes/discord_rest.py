@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 from aiohttp import web
 
-from tests.fakes.discord_limits import Refused, check_choices, check_commands, check_message, pings_of
-from tests.fakes.discord_world import EPHEMERAL, LOADING, Channel, Interaction, Message, snowflake
+from tests.fakes.discord_limits import Refused, check_choices, check_commands, check_message, check_modal, pings_of
+from tests.fakes.discord_world import DIRECT, EPHEMERAL, LOADING, Channel, Interaction, Message, snowflake
 
 if TYPE_CHECKING:
     from tests.fakes.discord_server import DiscordServer
@@ -16,7 +16,9 @@ _ROUTES = (
     ("GET", "/users/@me", "me"),
     ("GET", "/oauth2/applications/@me", "application"),
     ("GET", "/gateway/bot", "gateway"),
+    ("GET", "/applications/{application}/commands", "synced"),
     ("PUT", "/applications/{application}/commands", "sync"),
+    ("POST", "/users/@me/channels", "open_private"),
     ("GET", "/channels/{channel}", "channel"),
     ("GET", "/channels/{channel}/messages", "history"),
     ("POST", "/channels/{channel}/messages", "send"),
@@ -51,7 +53,8 @@ class Rest:
                 {"method": request.method, "path": request.path, "body": body, "headers": headers}
             )
             try:
-                if (planned := self._server.planned(request.method, request.path)) is not None:
+                planned = self._server.planned(request.method, request.path)
+                if planned is not None and not planned.lost:
                     if planned.status != 429:
                         raise Refused(planned.status, planned.code, "planned failure")
                     limit = {
@@ -63,6 +66,8 @@ class Rest:
                 if "token" not in request.match_info and headers.get("authorization") != f"Bot {self._server.token}":
                     raise Refused(401, 0, "401: Unauthorized")
                 answer = getattr(self, f"_{name}")(request.match_info, body, request)
+                if planned is not None and request.transport is not None:
+                    request.transport.abort()
             except Refused as refused:
                 return _json(refused.body, refused.status)
             finally:
@@ -94,6 +99,21 @@ class Rest:
         extra = {"application_id": str(self._server.application), "version": str(snowflake())}
         self._server.commands = [entry | extra | {"id": str(snowflake())} for entry in body]
         return self._server.commands
+
+    def _synced(self, *_: Any) -> Any:
+        """As Discord tells them: with what it adds, and without what is at its default."""
+        more = {"default_member_permissions": None, "nsfw": False, "name_localizations": None}
+        told = [{key: value for key, value in entry.items() if value != []} | more for entry in self._server.commands]
+        for entry in told:
+            options = [{key: value for key, value in o.items() if value is not False} for o in entry.get("options", ())]
+            entry |= {"options": options} if options else {}
+        return told
+
+    def _open_private(self, _: Any, body: dict[str, Any], *__: Any) -> Any:
+        person = self._server.people.get(int(body["recipient_id"]))
+        if person is None:
+            raise Refused(404, 10013, "Unknown User")
+        return self._server.private(person).wire()
 
     def _channel(self, parts: Any, *_: Any) -> Any:
         return self._of(parts).wire()
@@ -131,10 +151,19 @@ class Rest:
 
     def _edit(self, parts: Any, body: dict[str, Any], _: Any) -> Any:
         message = self._message(self._writable(parts), parts)
+        if message.author is not self._server.bot:
+            raise Refused(403, 50005, "Cannot edit a message authored by another user")
         return self._change(message, body)
 
     def _delete(self, parts: Any, *_: Any) -> None:
-        self._message(self._writable(parts), parts).deleted = True
+        channel = self._writable(parts)
+        message = self._message(channel, parts)
+        if message.author is not self._server.bot:
+            if channel.kind == DIRECT:
+                raise Refused(403, 50003, "Cannot execute action on a DM channel")
+            if not channel.may_manage:
+                raise Refused(403, 50013, "Missing Permissions")
+        message.deleted = True
 
     def _callback(self, parts: Any, body: dict[str, Any], _: Any) -> Any:
         found = self._server.interactions.get(int(parts["interaction"]))
@@ -152,6 +181,11 @@ class Rest:
             found.original = self._new(found.channel, {"content": "", "flags": flags}, found)
         elif body["type"] == 6 and found.pressed is not None:
             found.original = found.pressed
+        elif body["type"] == 9:
+            if found.type == 5:
+                raise Refused(400, 50035, "A form cannot be answered with a form.")
+            check_modal(data)
+            found.modal = data
         elif body["type"] == 4:
             check_message(data)
             found.original = self._new(found.channel, data, found)
@@ -183,6 +217,8 @@ class Rest:
             raise Refused(404, 10015, "Unknown Webhook")
         if found.expired:
             raise Refused(401, 50027, "Invalid Webhook Token")
+        if found.channel.lost:
+            raise Refused(404, 10015, "Unknown Webhook")
         return found
 
     def _answer(self, parts: Any) -> Message:
@@ -197,12 +233,16 @@ class Rest:
         channel = self._server.channels.get(int(parts["channel"]))
         if channel is None:
             raise Refused(404, 10003, "Unknown Channel")
+        if channel.lost:
+            raise Refused(403, 50001, "Missing Access")
         return channel
 
     def _writable(self, parts: Any) -> Channel:
         channel = self._of(parts)
         if channel.forbidden:
             raise Refused(403, 50013, "Missing Permissions")
+        if getattr(channel.recipient, "closed", False):
+            raise Refused(403, 50007, "Cannot send messages to this user")
         return channel
 
     def _message(self, channel: Channel, parts: Any) -> Message:

@@ -19,9 +19,12 @@ COMMANDS = (
     ("model", "Choose the model and the credential"),
     ("models", "Models of one provider"),
     ("new", "Start a new conversation"),
+    ("compact", "Turn the conversation into a summary"),
+    ("usage", "What was used"),
     ("status", "How this session stands"),
     ("help", "What I can do"),
 )
+ARGUMENTS = {"new": "[<model>] [<message>]", "usage": "[off|tokens|full|all]", "compact": "[<what to keep>]"}
 
 
 class NotedInbox(FakeInbox):
@@ -44,10 +47,14 @@ class Room:
         self.inbox = inbox or NotedInbox(server.changed)
         self.clock = clock or SystemClock()
         self.heard: list[Inbound] = []
+        self.received: list[Update] = []
+        """What was committed, as it is stored until it is answered."""
         self.states: list[str] = []
         self.asked: list[Inbound] = []
         self.suggestions: Sequence[Suggestion] = ()
         self.suggest_takes = 0.0
+        self.strangers: set[str] = set()
+        """Ids of people who may not give commands."""
         self.commit_gate = asyncio.Event()
         """Commits wait for it. Open unless a test closes it."""
         self.commit_gate.set()
@@ -63,7 +70,9 @@ class Room:
             inbox=self.inbox,
             clock=self.clock,
             commands=COMMANDS,
+            arguments=ARGUMENTS,
             suggest=self._suggest,
+            may_answer=lambda inbound: inbound.sender.id not in self.strangers,
         )
 
     async def accept(self, updates: Sequence[Update]) -> None:
@@ -72,6 +81,7 @@ class Room:
             inbound = self.platform.read(item.update)
             assert inbound is not None, "nothing that means nothing is committed"
             self.heard.append(inbound)
+            self.received.append(item.update)
             self.deliver(item, inbound)
         self.server.changed()
 

@@ -9,12 +9,14 @@ import threading
 import time
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any, TypeVar
 
 from aiohttp import web
 
-from tests.fakes.discord_cdn import Cdn, Upload
+from tests.fakes.discord_cdn import Cdn
 from tests.fakes.discord_gateway import Gateway
+from tests.fakes.discord_people import User as User
 from tests.fakes.discord_rest import Rest
 from tests.fakes.discord_world import (
     DIRECT,
@@ -43,6 +45,8 @@ class Planned:
     code: int
     retry_after: float
     times: int
+    lost: bool = False
+    """It is done, and the connection breaks before the answer is there."""
 
 
 class DiscordServer:
@@ -59,6 +63,8 @@ class DiscordServer:
         self.commands: list[dict[str, Any]] = []
         self.requests: list[dict[str, Any]] = []
         """Every REST request: method, path, body, headers (lower case)."""
+        self.refused: list[dict[str, Any]] = []
+        """Those of them that were answered as `fail` had planned."""
         self.acknowledge_within = 3.0
         self.gateway = Gateway(token, self.bot, self.application, self.guilds, self.changed)
         self.cdn = Cdn(self)
@@ -91,6 +97,11 @@ class DiscordServer:
     def thread(self, parent: Channel, name: str = "thread") -> Channel:
         return self._add(Channel(name=name, kind=THREAD, guild=parent.guild, parent=parent))
 
+    def private(self, person: Person) -> Channel:
+        """The private chat of the bot with a person; there is one."""
+        known = (c for c in self.channels.values() if c.kind == DIRECT and c.recipient is person)
+        return next(known, None) or self._add(Channel(name="dm", kind=DIRECT, recipient=person))
+
     def role(self, guild: Guild, *members: Person) -> int:
         """A new role for these members; its id."""
         number = snowflake()
@@ -99,7 +110,7 @@ class DiscordServer:
         self.emit("GUILD_ROLE_CREATE", {"guild_id": str(guild.id), "role": role_wire(number, {})})
         return number
 
-    def user(self, name: str, *, bot: bool = False) -> "User":
+    def user(self, name: str, *, bot: bool = False) -> User:
         user = User(name=name, bot=bot, server=self)
         self.people[user.id] = user
         return user
@@ -110,6 +121,10 @@ class DiscordServer:
         """Refuse the next requests of this method whose path contains `path`."""
         self._planned.append(Planned(method, path, status, code, retry_after, times))
 
+    def lose(self, method: str, path: str, *, times: int = 1) -> None:
+        """Do what the next matching requests ask for, and break the connection in place of an answer."""
+        self._planned.append(Planned(method, path, 0, 0, 0.0, times, lost=True))
+
     def good_again(self) -> None:
         """Refuse nothing any more that was planned to be refused."""
         self._planned.clear()
@@ -118,6 +133,8 @@ class DiscordServer:
         for planned in self._planned:
             if planned.times > 0 and planned.method == method and planned.path in path:
                 planned.times -= 1
+                if not planned.lost:
+                    self.refused.append({"method": method, "path": path, "status": planned.status})
                 return planned
         return None
 
@@ -176,6 +193,40 @@ class DiscordServer:
         self._do(tell())
         return message
 
+    def rewrite(self, message: Message, text: str) -> None:
+        """Somebody has changed their own message."""
+        message.content = text
+        message.history.append(text)
+        message.edited = datetime.now(UTC).isoformat()
+        self._tell_of("MESSAGE_UPDATE", message, message.event())
+
+    def embeds(self, message: Message) -> None:
+        """Discord has found a page behind a link in the message: an update that nobody wrote."""
+        self._tell_of("MESSAGE_UPDATE", message, message.event() | {"embeds": [{"type": "link", "title": "a page"}]})
+
+    def take_back(self, *messages: Message) -> None:
+        """These messages of one chat are deleted; several at once as moderators do it."""
+        channel = messages[0].channel
+        for message in messages:
+            message.deleted = True
+        where = {"channel_id": str(channel.id)} | ({"guild_id": str(channel.guild.id)} if channel.guild else {})
+        if len(messages) == 1:
+            self._tell_of("MESSAGE_DELETE", messages[0], where | {"id": str(messages[0].id)})
+        else:
+            self._tell_of("MESSAGE_DELETE_BULK", messages[0], where | {"ids": [str(m.id) for m in messages]})
+
+    def kick(self, guild: Guild) -> None:
+        """The bot is removed from the guild: it may not see anything there any more."""
+        for channel in guild.channels:
+            channel.lost = True
+        self.guilds.remove(guild)
+        self.emit("GUILD_DELETE", {"id": str(guild.id)})
+
+    def remove(self, channel: Channel) -> None:
+        """A channel is deleted, with all that was said in it."""
+        del self.channels[channel.id]
+        self.emit("CHANNEL_DELETE", channel.wire())
+
     def interact(self, interaction: Interaction) -> Interaction:
         """An interaction that somebody has begun."""
 
@@ -186,6 +237,9 @@ class DiscordServer:
 
         self._do(tell())
         return interaction
+
+    def _tell_of(self, event: str, message: Message, data: dict[str, Any]) -> None:
+        self._do(self.gateway.emit(event, data, direct=message.channel.kind == DIRECT))
 
     def _add(self, channel: Channel) -> Channel:
         self.channels[channel.id] = channel
@@ -218,72 +272,3 @@ class DiscordServer:
         """Some passes of the loop: a connection just accepted becomes known, a closed one lets go of its socket."""
         for _ in range(10):
             await asyncio.sleep(0)
-
-
-class User(Person):
-    """A person with an account, and what such a person can do in the app."""
-
-    def __init__(self, *, name: str, bot: bool, server: DiscordServer) -> None:
-        super().__init__(name=name, bot=bot)
-        self._server = server
-        self._dm: Channel | None = None
-
-    @property
-    def dm(self) -> Channel:
-        """The private chat with the bot."""
-        if self._dm is None:
-            self._dm = self._server._add(Channel(name="dm", kind=DIRECT, recipient=self))
-        return self._dm
-
-    def says(
-        self, channel: Channel, text: str, *, reply_to: Message | None = None, files: tuple[Upload, ...] = ()
-    ) -> Message:
-        """Write a message. A mention is `<@id>`, of a role `<@&id>`."""
-        reference = reply_to.id if reply_to is not None else None
-        kept = tuple(self._server.cdn.keep(upload) for upload in files)
-        message = Message(channel=channel, author=self, content=text, reference=reference, attachments=kept)
-        return self._server.post(message)
-
-    def asks(self, channel: Channel, text: str, **how: Any) -> Message:
-        """Write a message to the bot: one that names it."""
-        return self.says(channel, f"<@{self._server.bot.id}> {text}", **how)
-
-    def slash(self, channel: Channel, command: str, text: str | None = None) -> Interaction:
-        """Use a slash command, its one option filled with `text`. It must have been synchronised, with such an option."""
-        return self._command(2, channel, command, text, {})
-
-    def autocomplete(self, channel: Channel, command: str, text: str) -> Interaction:
-        """Type into the option of a slash command; `choices` is what is offered."""
-        return self._command(4, channel, command, text, {"focused": True})
-
-    def presses(self, message: Message, label: str) -> Interaction:
-        """Press the button with this label."""
-        for row in message.components:
-            for part in row["components"]:
-                if part["type"] == 2 and part["label"] == label:
-                    return self._press(message, {"custom_id": part["custom_id"], "component_type": 2})
-        raise AssertionError(f"there is no button {label!r} under {message.content!r}: {message.components}")
-
-    def selects(self, message: Message, label: str) -> Interaction:
-        """Choose the option with this label from a menu."""
-        for row in message.components:
-            for part in row["components"]:
-                for option in part.get("options", ()):
-                    if option["label"] == label:
-                        data = {"custom_id": part["custom_id"], "component_type": 3, "values": [option["value"]]}
-                        return self._press(message, data)
-        raise AssertionError(f"there is no option {label!r} under {message.content!r}: {message.components}")
-
-    def _press(self, message: Message, data: dict[str, Any]) -> Interaction:
-        made = Interaction(type=3, person=self, channel=message.channel, data=data, pressed=message)
-        return self._server.interact(made)
-
-    def _command(self, kind: int, channel: Channel, name: str, text: str | None, extra: dict[str, Any]) -> Interaction:
-        entry = next((command for command in self._server.commands if command["name"] == name), None)
-        assert entry is not None, f"/{name} was never synchronised"
-        options = []
-        if text is not None:
-            assert entry.get("options"), f"/{name} takes no argument"
-            options = [{"name": entry["options"][0]["name"], "type": 3, "value": text} | extra]
-        data = {"id": entry["id"], "name": name, "type": 1, "options": options}
-        return self._server.interact(Interaction(type=kind, person=self, channel=channel, data=data))

@@ -105,6 +105,10 @@ class Channel:
     typing: int = 0
     forbidden: bool = False
     """The bot may not write here any more."""
+    lost: bool = False
+    """The bot is not in its guild any more."""
+    may_manage: bool = True
+    """The bot may delete what others have written here."""
 
     @property
     def messages(self) -> "list[Message]":
@@ -151,8 +155,25 @@ class Message:
     history: list[str] = field(default_factory=list)
     """Every content it has had, the present one included."""
     edited_at: list[float] = field(default_factory=list)
+    edited: str | None = None
+    """When its author has changed it last, as Discord writes it."""
     deleted: bool = False
     id: int = field(default_factory=snowflake)
+
+    @property
+    def parts(self) -> list[dict[str, Any]]:
+        """Its buttons and menus, from top to bottom."""
+        return [part for row in self.components for part in row["components"]]
+
+    @property
+    def buttons(self) -> list[str]:
+        """The labels of its buttons."""
+        return [part["label"] for part in self.parts if part["type"] == 2]
+
+    @property
+    def menus(self) -> dict[str, list[str]]:
+        """The labels of its menus' options, by what the menu says while nothing is chosen."""
+        return {p["placeholder"]: [o["label"] for o in p["options"]] for p in self.parts if p["type"] == 3}
 
     @property
     def ephemeral(self) -> bool:
@@ -171,7 +192,7 @@ class Message:
             "author": self.author.wire(),
             "content": self.content,
             "timestamp": "2024-01-01T00:00:00+00:00",
-            "edited_timestamp": "2024-01-01T00:00:00+00:00" if len(self.history) > 1 else None,
+            "edited_timestamp": self.edited or ("2024-01-01T00:00:00+00:00" if len(self.history) > 1 else None),
             "tts": False,
             "mention_everyone": False,
             "mentions": [guild.bot.wire()] if guild and named else [],
@@ -213,7 +234,7 @@ class Attachment(Protocol):
 
 @dataclass(eq=False, kw_only=True)
 class Interaction:
-    """A slash command, an autocomplete request or a press, and what the bot made of it."""
+    """A slash command, an autocomplete request, a press or a form that was sent, and what the bot made of it."""
 
     type: int
     person: Person
@@ -224,12 +245,14 @@ class Interaction:
     token: str = field(default_factory=lambda: f"interaction-token-{snowflake()}")
     begun: float = field(default_factory=time.monotonic)
     callback: int | None = None
-    """The type of the first answer: 5 deferred, 6 deferred update, 8 autocomplete. None: there was none."""
+    """The type of the first answer: 5 deferred, 6 deferred update, 8 autocomplete, 9 form. None: there was none."""
     acknowledged_after: float | None = None
     expired: bool = False
     original: Message | None = None
     sent: list[Message] = field(default_factory=list)
     choices: list[dict[str, Any]] | None = None
+    modal: dict[str, Any] | None = None
+    """The form that the answer has opened."""
 
     @property
     def answers(self) -> list[Message]:

@@ -30,6 +30,10 @@ class FakeInbox:
         self.items |= stored
         return tuple(stored.values())
 
+    def knows(self, update: Update) -> bool:
+        """Whether an update of this key was stored, whatever became of it."""
+        return any(_name(item.update) == _name(update) for item in self.items.values())
+
     async def unfinished(self, platform: str, account: str) -> tuple[InboxItem, ...]:
         mine = (
             item for item in self.items.values() if (item.update.platform, item.update.account) == (platform, account)

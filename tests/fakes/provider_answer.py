@@ -8,7 +8,20 @@ from aiohttp import web
 
 from bot.demo.vendor_formats import AnthropicFormat, OpenAIFormat, VendorFormat
 from tests.fakes.provider_formats import GoogleFormat, ResponsesFormat
-from tests.fakes.provider_script import Drip, Drop, ErrorEvent, Malformed, Ok, Raw, Slow, Stall, Status, Step, Truncated
+from tests.fakes.provider_script import (
+    Drip,
+    Drop,
+    ErrorEvent,
+    Malformed,
+    Ok,
+    Paced,
+    Raw,
+    Slow,
+    Stall,
+    Status,
+    Step,
+    Truncated,
+)
 
 _OPENING: dict[type, int] = {AnthropicFormat: 2, ResponsesFormat: 2}
 """Events that come before the text."""
@@ -41,6 +54,8 @@ class Answer:
             case Slow():
                 await self._permits.acquire()
                 return await self.play(Ok(step.text))
+            case Paced():
+                return await (self._pace(step) if self._streamed else self.play(Ok("".join(step.pieces))))
         return await (self._stream(step) if self._streamed else self._plain(step))
 
     def _refuse(self, step: Status) -> web.Response:
@@ -104,6 +119,17 @@ class Answer:
                 await self._drip(response)
         await self._interrupt(step)
         for event in events[first:]:
+            await response.write(event)
+        return response
+
+    async def _pace(self, step: Paced) -> web.StreamResponse:
+        response = web.StreamResponse(headers={"content-type": "text/event-stream"})
+        await response.prepare(self._request)
+        events = list(self._vendor.events(self._model, list(step.pieces), (1, 1)))
+        first = _OPENING.get(type(self._vendor), 0)
+        for at, event in enumerate(events):
+            if first < at < first + len(step.pieces):
+                await self._permits.acquire()
             await response.write(event)
         return response
 

@@ -52,6 +52,13 @@ class Drip:
 
 
 @dataclass(frozen=True, slots=True)
+class Paced:
+    """An answer piece by piece: each but the first waits for a `release()`. All at once where nothing is streamed."""
+
+    pieces: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Malformed:
     """`text`, then something that is not JSON."""
 
@@ -83,7 +90,7 @@ class Raw:
     hold: bool = False
 
 
-Step = Ok | Status | Drop | Truncated | Stall | Drip | Malformed | ErrorEvent | Slow | Raw
+Step = Ok | Status | Drop | Truncated | Stall | Drip | Paced | Malformed | ErrorEvent | Slow | Raw
 
 
 def ok(text: str, tokens: tuple[int, int] = (7, 3)) -> Ok:
@@ -108,6 +115,10 @@ def stall(text: str = "", rest: str = "") -> Stall:
 
 def drip(text: str = "", rest: str = "") -> Drip:
     return Drip(text, rest)
+
+
+def paced(*pieces: str) -> Paced:
+    return Paced(pieces)
 
 
 def malformed(text: str = "") -> Malformed:

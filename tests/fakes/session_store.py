@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from core.errors import LostRace, UsedUp
-from core.sessions.history import Message
+from core.sessions.history import Message, without
 from core.sessions.key import SessionKey
 from core.sessions.ports import Answered, TurnRecord
 from core.sessions.session import Decision, Session
@@ -34,6 +34,7 @@ class FakeSessionStore:
         self.messages: dict[tuple[SessionKey, int], list[Message]] = {}
         self.decided: dict[SessionKey, list[Decision]] = {}
         self.spent: dict[SessionKey, list[Spent]] = {}
+        self._all_spent: list[Spent] = []
 
     def session(self, key: SessionKey) -> Session:
         """As stored; an empty one for a key that is not."""
@@ -59,18 +60,43 @@ class FakeSessionStore:
         if stored.epoch == record.epoch:
             self.sessions[record.key] = _after_turn(stored, record)
             before = [] if record.compacts else self.messages.get((record.key, record.epoch), [])
+            for message in record.messages:
+                before = list(without(tuple(before), message.source))
             self.messages[record.key, record.epoch] = [*before, *record.messages]
         self.decided.setdefault(record.key, []).extend(record.decisions)
         self.spent.setdefault(record.key, []).extend(record.spent)
+        self._all_spent.extend(record.spent)
         if record.health is not None:
             await self.health.update_health(record.health.profile, record.health.fingerprint, record.health.change)
 
+    async def remembers(self, key: SessionKey, source: str) -> bool:
+        return any(source and message.source == source for messages in self._of(key) for message in messages)
+
+    async def amend(self, key: SessionKey, source: str, text: str, answered: Answered | None = None) -> bool:
+        for messages in self._of(key):
+            for n, message in enumerate(messages):
+                if source and message.source == source and message.text != text:
+                    self._answer(answered)
+                    messages[n] = replace(message, text=text)
+                    return True
+        return False
+
+    async def forget(self, key: SessionKey, source: str) -> bool:
+        for messages in self._of(key):
+            left = without(tuple(messages), source)
+            if len(left) < len(messages):
+                messages[:] = left
+                return True
+        return False
+
+    def _of(self, key: SessionKey) -> list[list[Message]]:
+        return [messages for (named, _), messages in self.messages.items() if named == key]
+
+    async def all_totals(self) -> tuple[Total, ...]:
+        return _totals(self._all_spent)
+
     async def totals(self, key: SessionKey) -> tuple[Total, ...]:
-        groups: dict[tuple[str, str], list[Spent]] = {}
-        for one in self.spent.get(key, []):
-            group = groups.pop((one.model, one.profile), [])
-            groups[one.model, one.profile] = [*group, one]
-        return tuple(_total(model, profile, group) for (model, profile), group in reversed(groups.items()))
+        return _totals(self.spent.get(key, []))
 
     async def history(self, key: SessionKey, epoch: int, limit: int) -> tuple[Message, ...]:
         messages = self.messages.get((key, epoch), [])
@@ -95,6 +121,14 @@ def _after_turn(stored: Session, record: TurnRecord) -> Session:
     if not same or (stored.choices, stored.undo) == (after.choices, after.undo):
         return kept
     return replace(kept, choices=after.choices, undo=after.undo, version=stored.version + 1)
+
+
+def _totals(spent: list[Spent]) -> tuple[Total, ...]:
+    groups: dict[tuple[str, str], list[Spent]] = {}
+    for one in spent:
+        group = groups.pop((one.model, one.profile), [])
+        groups[one.model, one.profile] = [*group, one]
+    return tuple(_total(model, profile, group) for (model, profile), group in reversed(groups.items()))
 
 
 def _total(model: str, profile: str, group: list[Spent]) -> Total:

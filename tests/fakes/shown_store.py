@@ -22,11 +22,26 @@ class FakeShownStore:
             del self.used[token]
 
     async def last_shown(self, session: SessionKey, sender: str) -> Shown | None:
-        return next((one for one in reversed(self.shown) if (one.session, one.sender) == (session, sender)), None)
+        own = (one for one in reversed(self.shown) if (one.session, one.sender) == (session, sender))
+        return next((one for one in own if one.commands), None)
 
     async def find_shown(self, token: str) -> Shown | None:
         found = next((one for one in self.shown if one.token == token), None)
         return found and replace(found, used=token in self.used)
+
+    async def keeps(self, session: SessionKey, source: str) -> bool:
+        return any(_keeps(one, session, source) and one.token not in self.used for one in self.shown)
+
+    async def amend_kept(self, session: SessionKey, source: str, text: str) -> None:
+        self.shown = [
+            replace(one, message=replace(one.message, text=text))
+            if one.message is not None and _keeps(one, session, source) and one.token not in self.used
+            else one
+            for one in self.shown
+        ]
+
+    async def drop_kept(self, session: SessionKey, source: str) -> None:
+        self.shown = [one for one in self.shown if not _keeps(one, session, source)]
 
     async def use_shown(self, token: str, item: int | None) -> Use:
         if token in self.used:
@@ -35,3 +50,7 @@ class FakeShownStore:
             return Use.TAKEN
         self.used[token] = item
         return Use.FIRST
+
+
+def _keeps(one: Shown, session: SessionKey, source: str) -> bool:
+    return one.session == session and one.message is not None and source != "" and one.message.source == source

@@ -50,6 +50,7 @@ async def body_of(request: web.Request) -> dict[str, Any]:
 
 
 _COMPOUND = {"entities", "reply_markup", "reply_parameters", "link_preview_options", "allowed_updates", "commands"}
+_COMPOUND |= {"scope"}
 
 
 def parsed(params: dict[str, Any]) -> dict[str, Any]:

@@ -6,7 +6,7 @@
         ada.says(chat, "hello")
         await server.wait_for(lambda: chat.answers)
 
-Trouble is made with `fail`, `drop`, `hold`, `revoke`, `steal_polling` and `chat.refusal`.
+Trouble is made with `fail`, `drop`, `hold`, `without`, `revoke`, `steal_polling`, `person.blocks` and `person.kicks`.
 """
 
 import asyncio
@@ -19,14 +19,11 @@ from typing import Any, Self
 from aiohttp import web
 
 from tests.fakes.telegram_calls import Call, Gate, Trouble, body_of, parsed
-from tests.fakes.telegram_files import LARGEST_FOR_BOTS
-from tests.fakes.telegram_world import BOT, ApiError, Chat, ChatMessage, Person, World, checked_version
+from tests.fakes.telegram_limits import ApiError
+from tests.fakes.telegram_methods import Methods
+from tests.fakes.telegram_world import Chat, Person, World
 
 TOKEN = "777000777:AAcanary-Token_of_the_counterpart0"
-NOT_MODIFIED = (
-    "Bad Request: message is not modified: specified new message content and reply markup are exactly the same as a "
-    "current content and reply markup of the message"
-)
 
 
 class TelegramServer:
@@ -35,6 +32,7 @@ class TelegramServer:
     def __init__(self, token: str = TOKEN) -> None:
         self.token: str | None = token
         self.world = World(self.changed)
+        self._methods = Methods(self.world)
         self.calls: list[Call] = []
         self.webhook = ""
         self.redirect = ""
@@ -123,6 +121,14 @@ class TelegramServer:
         """Let calls of a method wait, not carried out, until the gate is opened."""
         gate = self._gates[method.lower()] = Gate(self.changed)
         return gate
+
+    def without(self, method: str) -> None:
+        """Be a server of an older Bot API, which does not know a method."""
+        self._methods.unknown.add(method.lower())
+
+    def revive(self, method: str) -> None:
+        """Know the method again, as after an upgrade."""
+        self._methods.unknown.discard(method.lower())
 
     def steal_polling(self) -> None:
         """Another process asks for updates: the poll that is waiting ends with a conflict."""
@@ -221,15 +227,6 @@ class TelegramServer:
             raise ApiError(404, "Not Found")
         return kept.data
 
-    def _get_file(self, params: dict[str, Any]) -> dict[str, Any]:
-        kept = self.world.files.by_id.get(str(params.get("file_id")))
-        if kept is None:
-            raise ApiError(400, "Bad Request: wrong file_id or the file is temporarily unavailable")
-        if max(kept.told_size or 0, len(kept.data)) > LARGEST_FOR_BOTS:
-            raise ApiError(400, "Bad Request: file is too big")
-        size = {} if kept.told_size is None else {"file_size": kept.told_size}
-        return {"file_id": kept.id, "file_unique_id": f"u{kept.id}", "file_path": kept.path, **size}
-
     def _check_token(self, token: str) -> None:
         if not re.fullmatch(r"\d+:[\w-]+", token):
             raise ApiError(404, "Not Found")
@@ -253,21 +250,10 @@ class TelegramServer:
     async def _answer(self, call: Call) -> Any:
         if call.method == "getupdates":
             return await self._get_updates(call.params)
-        known = {
-            "getme": lambda p: {**BOT, "can_join_groups": True, "can_read_all_group_messages": False},
-            "setmycommands": self._set_my_commands,
-            "deletewebhook": self._delete_webhook,
-            "sendmessage": self._send_message,
-            "editmessagetext": self._edit_message,
-            "deletemessage": self._delete_message,
-            "sendchataction": self._send_chat_action,
-            "answercallbackquery": self._answer_callback_query,
-            "getfile": self._get_file,
-        }
-        if call.method not in known:
-            raise ApiError(404, "Not Found")
-        with self.world.lock:
-            return known[call.method](call.params)
+        if call.method == "deletewebhook":
+            self.webhook = ""
+            return True
+        return self._methods.answer(call.method, call.params)
 
     async def _get_updates(self, params: dict[str, Any]) -> list[dict[str, Any]]:
         if self.webhook:
@@ -290,7 +276,10 @@ class TelegramServer:
                 )
             self._check_token(self.token or "0:revoked")
             with self.world.lock:
-                self.world.updates = [u for u in self.world.updates if u["update_id"] >= offset]
+                kept = [u for u in self.world.updates if u["update_id"] >= offset]
+                if len(kept) < len(self.world.updates):
+                    self.world.updates = kept
+                    self.changed()
                 ready = [u for u in self.world.updates if not wanted or any(kind in u for kind in wanted)]
             rest = deadline - self._loop.time()
             if ready or rest <= 0 or self._closing:
@@ -299,71 +288,3 @@ class TelegramServer:
                 await asyncio.wait_for(self._pulse.wait(), rest)
             except TimeoutError:
                 continue
-
-    def _set_my_commands(self, params: dict[str, Any]) -> bool:
-        for row in params["commands"]:
-            if not re.fullmatch(r"[a-z0-9_]{1,32}", row["command"]) or not 1 <= len(row["description"]) <= 256:
-                raise ApiError(400, "Bad Request: BOT_COMMAND_INVALID")
-        self.world.menu = params["commands"]
-        return True
-
-    def _delete_webhook(self, params: dict[str, Any]) -> bool:
-        self.webhook = ""
-        return True
-
-    def _chat(self, params: dict[str, Any]) -> Chat:
-        chat = self.world.chats.get(int(params["chat_id"]))
-        if chat is None:
-            raise ApiError(400, "Bad Request: chat not found")
-        if chat.refusal is not None:
-            raise ApiError(403, chat.refusal)
-        thread = params.get("message_thread_id")
-        if thread is not None and int(thread) not in chat.topics:
-            raise ApiError(400, "Bad Request: message thread not found")
-        return chat
-
-    def _send_message(self, params: dict[str, Any]) -> dict[str, Any]:
-        chat = self._chat(params)
-        version = checked_version(params.get("text"), params.get("entities"), params.get("reply_markup"))
-        reply = params.get("reply_parameters") or {}
-        target = self._find(chat, reply.get("message_id"))
-        if reply and target is None and not reply.get("allow_sending_without_reply"):
-            raise ApiError(400, "Bad Request: message to be replied not found")
-        thread = params.get("message_thread_id")
-        return self.world.put(chat, BOT, version, int(thread) if thread is not None else None, target).as_json()
-
-    def _edit_message(self, params: dict[str, Any]) -> dict[str, Any]:
-        message = self._find(self._chat(params), params["message_id"])
-        if message is None:
-            raise ApiError(400, "Bad Request: message to edit not found")
-        if not message.by_bot:
-            raise ApiError(400, "Bad Request: message can't be edited")
-        version = checked_version(params.get("text"), params.get("entities"), params.get("reply_markup"))
-        if version == message.history[-1]:
-            raise ApiError(400, NOT_MODIFIED)
-        message.history.append(version)
-        return message.as_json()
-
-    def _delete_message(self, params: dict[str, Any]) -> bool:
-        message = self._find(self._chat(params), params["message_id"])
-        if message is None:
-            raise ApiError(400, "Bad Request: message to delete not found")
-        message.deleted = True
-        return True
-
-    def _send_chat_action(self, params: dict[str, Any]) -> bool:
-        thread = params.get("message_thread_id")
-        self._chat(params).actions.append((params["action"], int(thread) if thread is not None else None))
-        return True
-
-    def _answer_callback_query(self, params: dict[str, Any]) -> bool:
-        press = self.world.presses.get(str(params["callback_query_id"]))
-        if press is None or press.answered:
-            raise ApiError(400, "Bad Request: query is too old and response timeout expired or query ID is invalid")
-        if len(params.get("text") or "") > 200:
-            raise ApiError(400, "Bad Request: MESSAGE_TOO_LONG")
-        press.answered, press.alert = True, params.get("text")
-        return True
-
-    def _find(self, chat: Chat, number: Any) -> ChatMessage | None:
-        return next((m for m in chat.messages if number is not None and m.id == int(number)), None)

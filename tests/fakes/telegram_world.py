@@ -8,47 +8,30 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from tests.fakes.telegram_files import Attached, FileStore
+from tests.fakes.telegram_limits import ApiError, Version, checked_keyboard, checked_version, units
+
+__all__ = ["BOT", "ApiError", "Chat", "ChatMessage", "Draft", "Person", "Press", "Version", "World"]
+__all__ += ["checked_keyboard", "checked_version", "units"]
 
 BOT = {"id": 777000777, "is_bot": True, "first_name": "Our bot", "username": "Our_Bot"}
 _COMMAND = re.compile(r"(?<![\w/])/[A-Za-z0-9_]{1,64}(?:@[A-Za-z0-9_]{3,32})?")
 _MENTION = re.compile(r"(?<!\w)@[A-Za-z0-9_]{3,32}")
-_ENTITY_TYPES = {"mention", "hashtag", "cashtag", "bot_command", "url", "email", "phone_number", "custom_emoji"}
-_ENTITY_TYPES |= {"bold", "italic", "underline", "strikethrough", "spoiler", "code", "pre", "text_link", "text_mention"}
-_ENTITY_TYPES |= {"blockquote", "expandable_blockquote"}
-
-
-class ApiError(Exception):
-    """A refusal, as the Bot API words it."""
-
-    def __init__(self, code: int, description: str, **parameters: Any) -> None:
-        super().__init__(description)
-        self.code = code
-        self.description = description
-        self.parameters = parameters
-
-
-def units(text: str) -> int:
-    """UTF-16 code units."""
-    return len(text.encode("utf-16-le", "surrogatepass")) // 2
+BLOCKED = "Forbidden: bot was blocked by the user"
+KICKED = "Forbidden: bot was kicked from the supergroup chat"
+NEVER_MET = "Forbidden: bot can't initiate conversation with a user"
 
 
 @dataclass(frozen=True)
-class Version:
-    """What a message showed at one time."""
+class Draft:
+    """A message that the bot is still writing, as the person sees it for half a minute."""
 
-    text: str
-    entities: tuple[tuple[tuple[str, Any], ...], ...] = ()
-    keyboard: tuple[tuple[tuple[str, str], ...], ...] = ()
+    id: int
+    shown: Version
+    thread: int | None = None
 
     @property
-    def formats(self) -> list[tuple[str, str]]:
-        """(type, the text it covers) of every entity."""
-        raw = self.text.encode("utf-16-le")
-        rows = [dict(entity) for entity in self.entities]
-        return [
-            (row["type"], raw[row["offset"] * 2 : (row["offset"] + row["length"]) * 2].decode("utf-16-le"))
-            for row in rows
-        ]
+    def text(self) -> str:
+        return self.shown.text
 
 
 @dataclass(eq=False)
@@ -62,6 +45,8 @@ class ChatMessage:
     thread: int | None = None
     reply_to: "ChatMessage | None" = None
     deleted: bool = False
+    quote: dict[str, Any] = field(default_factory=dict)
+    """The part of the message replied to that the person marked."""
     attached: dict[str, Any] = field(default_factory=dict)
     """What it carries besides text, as updates tell it; then its text is a caption."""
 
@@ -73,6 +58,11 @@ class ChatMessage:
     def labels(self) -> list[list[str]]:
         """The words on its buttons, row by row."""
         return [[label for label, _ in row] for row in self.history[-1].keyboard]
+
+    @property
+    def prompt(self) -> dict[str, Any] | None:
+        """The ForceReply that makes the client ask for an answer, if the message carries one."""
+        return None if self.history[-1].prompt is None else dict(self.history[-1].prompt)
 
     @property
     def by_bot(self) -> bool:
@@ -98,7 +88,10 @@ class ChatMessage:
         if self.thread is not None:
             body |= {"message_thread_id": self.thread, "is_topic_message": True}
         if self.reply_to is not None:
-            body["reply_to_message"] = self.reply_to.as_json()
+            # Telegram tells one step of a chain of replies, not the whole.
+            body["reply_to_message"] = {k: v for k, v in self.reply_to.as_json().items() if k != "reply_to_message"}
+        if self.quote:
+            body["quote"] = self.quote
         if len(self.history) > 1:
             body["edit_date"] = int(time.time())
         return body
@@ -106,7 +99,8 @@ class ChatMessage:
 
 @dataclass(eq=False)
 class Chat:
-    """A private chat or a group. `refusal` is the 403 that the bot gets there, if any."""
+    """A private chat or a group. `refusal` is the 403 that the bot gets there, if any; `may_delete`: it is an admin there
+    who may remove messages of others. `drafts` is everything that it streamed, `draft` what of that is shown now."""
 
     world: "World"
     id: int
@@ -114,6 +108,9 @@ class Chat:
     name: str
     forum: bool = False
     refusal: str | None = None
+    may_delete: bool = False
+    drafts: list[Draft] = field(default_factory=list)
+    draft: Draft | None = None
     topics: set[int] = field(default_factory=set)
     actions: list[tuple[str, int | None]] = field(default_factory=list)
     all_messages: list[ChatMessage] = field(default_factory=list)
@@ -161,13 +158,68 @@ class Person:
         return {"id": self.id, "is_bot": False, "first_name": self.name}
 
     def says(
-        self, chat: Chat, text: str, *, topic: int | None = None, reply_to: ChatMessage | None = None
+        self,
+        chat: Chat,
+        text: str,
+        *,
+        topic: int | None = None,
+        reply_to: ChatMessage | None = None,
+        quote: str = "",
     ) -> ChatMessage:
-        """Write a message; Telegram marks the commands and mentions in it."""
+        """Write a message; Telegram marks the commands and mentions in it. `quote` is the part of `reply_to` that is meant."""
         with self.world.lock:
             message = self.world.put(chat, self.as_json(), _marked(text), topic, reply_to)
+            if reply_to is not None and quote:
+                place = units(reply_to.text[: reply_to.text.index(quote)])
+                message.quote = {"text": quote, "position": place, "is_manual": True}
             self.world.queue("message", message.as_json())
         return message
+
+    def edits(self, message: ChatMessage, text: str) -> None:
+        """Write a message of one's own anew: its text, or the caption of what it carries."""
+        with self.world.lock:
+            message.history.append(_marked(text))
+            self.world.queue("edited_message", message.as_json())
+
+    def reacts(self, message: ChatMessage) -> None:
+        """Put a sign under a message: bots are told of it as of an edit, but nobody wrote anything."""
+        with self.world.lock:
+            told = {key: value for key, value in message.as_json().items() if key != "edit_date"}
+            self.world.queue("edited_message", told)
+
+    def deletes(self, message: ChatMessage) -> None:
+        """Take a message back. Telegram does not tell bots."""
+        with self.world.lock:
+            message.deleted = True
+        self.world.changed()
+
+    def blocks(self) -> None:
+        """Block the bot: it can no longer write to this person."""
+        self._membership(self.world.private(self), BLOCKED, "member", "kicked")
+
+    def unblocks(self) -> None:
+        """Start the bot again."""
+        self._membership(self.world.private(self), None, "kicked", "member")
+
+    def kicks(self, chat: Chat) -> None:
+        """Remove the bot from a group."""
+        self._membership(chat, KICKED, "member", "kicked")
+
+    def adds(self, chat: Chat) -> None:
+        """Add the bot to a group (again)."""
+        self._membership(chat, None, "left", "member")
+
+    def _membership(self, chat: Chat, refusal: str | None, before: str, after: str) -> None:
+        with self.world.lock:
+            chat.refusal = refusal
+            change = {
+                "chat": chat.as_json(),
+                "from": self.as_json(),
+                "date": int(time.time()),
+                "old_chat_member": _member(before),
+                "new_chat_member": _member(after),
+            }
+            self.world.queue("my_chat_member", change)
 
     def sends(
         self,
@@ -194,9 +246,9 @@ class Person:
         return [self.sends(chat, part, "" if at else caption, album=group, **where) for at, part in enumerate(attached)]
 
     def presses(self, message: ChatMessage, label: str) -> Press:
-        """Press the button with these words. Raises KeyError, naming those that there are."""
+        """Press the button with these words, the signs before them left out or not. KeyError names those that there are."""
         buttons = [button for row in message.history[-1].keyboard for button in row]
-        data = dict(buttons)
+        data = {shown.lstrip("✓🟡🔴 "): said for shown, said in buttons} | dict(buttons)
         return self.presses_data(message, data[label]) if label in data else _no_button(label, list(data))
 
     def presses_data(self, message: ChatMessage, data: str) -> Press:
@@ -213,6 +265,10 @@ class Person:
             }
             self.world.queue("callback_query", query)
         return press
+
+
+def _member(status: str) -> dict[str, Any]:
+    return {"user": BOT, "status": status} | ({"until_date": 0} if status == "kicked" else {})
 
 
 def _marked(text: str) -> Version:
@@ -237,7 +293,9 @@ class World:
         self.chats: dict[int, Chat] = {}
         self.presses: dict[str, Press] = {}
         self.updates: list[dict[str, Any]] = []
-        self.menu: list[dict[str, str]] = []
+        self.people: dict[int, Person] = {}
+        self.menus: dict[str, list[dict[str, str]]] = {}
+        """The command menus that were set, by the type of their scope."""
         self.files = FileStore()
         self._last = 1000
 
@@ -245,8 +303,15 @@ class World:
         self._last += 1
         return self._last
 
+    @property
+    def menu(self) -> list[dict[str, str]]:
+        """The menu of everybody for whom there is no other."""
+        return self.menus.get("default", [])
+
     def person(self, number: int, name: str = "Ada") -> Person:
-        return Person(self, number, name)
+        """Somebody whom Telegram knows. The bot knows them only once they have opened a chat with it."""
+        with self.lock:
+            return self.people.setdefault(number, Person(self, number, name))
 
     def private(self, person: Person) -> Chat:
         """The private chat of a person with the bot."""
@@ -277,48 +342,3 @@ class World:
         message = ChatMessage(self.number(), chat, sender, [version], thread, reply_to)
         chat.all_messages.append(message)
         return message
-
-
-def checked_version(text: object, entities: object, markup: object) -> Version:
-    """What Telegram would show of a text, or its refusal: bounds, limits, and its trimming of blanks."""
-    if not isinstance(text, str) or not text.strip():
-        raise ApiError(400, "Bad Request: message text is empty")
-    rows = [_checked_entity(text, row) for row in entities] if isinstance(entities, list) else []
-    first = min((row["offset"] for row in rows), default=units(text))
-    left = min(len(text) - len(text.lstrip(" \n")), first)
-    shown = text[left:].rstrip()
-    if units(shown) > 4096:
-        raise ApiError(400, "Bad Request: message is too long")
-    kept = []
-    for row in rows:
-        start, end = row["offset"] - left, min(row["offset"] - left + row["length"], units(shown))
-        if start < end:
-            kept.append(tuple({**row, "offset": start, "length": end - start}.items()))
-    return Version(shown, tuple(kept), checked_keyboard(markup))
-
-
-def _checked_entity(text: str, row: Any) -> dict[str, Any]:
-    raw = text.encode("utf-16-le")
-    start, length = row.get("offset"), row.get("length")
-    if row.get("type") not in _ENTITY_TYPES or not isinstance(start, int) or not isinstance(length, int):
-        raise ApiError(400, "Bad Request: can't parse entities: unsupported entity")
-    if start < 0 or length <= 0 or (start + length) * 2 > len(raw):
-        raise ApiError(400, "Bad Request: can't parse entities: entity lies outside the text")
-    for cut in (start, start + length):
-        if 0xDC00 <= int.from_bytes(raw[cut * 2 : cut * 2 + 2], "little") <= 0xDFFF:
-            raise ApiError(400, "Bad Request: can't parse entities: entity begins or ends inside a character")
-    return dict(row)
-
-
-def checked_keyboard(markup: object) -> tuple[tuple[tuple[str, str], ...], ...]:
-    if not isinstance(markup, dict):
-        return ()
-    rows = []
-    for row in markup.get("inline_keyboard", []):
-        for button in row:
-            if not button.get("text"):
-                raise ApiError(400, "Bad Request: inline keyboard button text is empty")
-            if not 1 <= len(str(button.get("callback_data", "")).encode()) <= 64:
-                raise ApiError(400, "Bad Request: BUTTON_DATA_INVALID")
-        rows.append(tuple((button["text"], button["callback_data"]) for button in row))
-    return tuple(rows)
