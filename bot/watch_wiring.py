@@ -66,6 +66,6 @@ def make_watch(
         "pins without a profile": lambda: pins.tell(installation.rules.agents),
         "credentials that end": lambda: credentials.tell(installation.rules.agents),
         "credentials that are back": Returns(announcer, snapshots, watched, gateway.busy, clock).tell,
-        "people to be paired": pairing.catch_up,
+        "people to be paired": lambda: pairing.catch_up(installation.rules.access),
     }
     return Watch(rounds, clock)

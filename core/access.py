@@ -43,7 +43,7 @@ TABLE: dict[tuple[Ingress, Action], dict[Identity, Verdict]] = {
     (Ingress.MESSAGE, Action.COMMAND): dict(zip(_ORDER, (_A, _A, _I, _I), strict=True)),
     (Ingress.COMMAND, Action.CHAT): dict(zip(_ORDER, (_A, _A, _R, _R), strict=True)),
     (Ingress.COMMAND, Action.COMMAND): dict(zip(_ORDER, (_A, _A, _R, _R), strict=True)),
-    (Ingress.BUTTON, Action.CHAT): dict(zip(_ORDER, (_A, _A, _R, _R), strict=True)),
+    (Ingress.BUTTON, Action.CHAT): dict(zip(_ORDER, (_A, _A, _A, _R), strict=True)),
     (Ingress.BUTTON, Action.COMMAND): dict(zip(_ORDER, (_A, _A, _R, _R), strict=True)),
     (Ingress.SUGGEST, Action.CHAT): dict(zip(_ORDER, (_A, _A, _I, _I), strict=True)),
     (Ingress.SUGGEST, Action.COMMAND): dict(zip(_ORDER, (_A, _A, _I, _I), strict=True)),
@@ -61,7 +61,7 @@ def identify(inbound: Inbound, access: AccessRules) -> Identity:
     """What the sender is. Only ids count; a name gives nothing."""
     if inbound.sender.key in access.owners:
         return Identity.OWNER
-    if inbound.sender.key in access.allow or _has_role(inbound, access):
+    if inbound.sender.key in access.allow or admitting_roles(inbound, access):
         return Identity.ALLOWED
     if inbound.place.direct and inbound.sender.key in access.paired:
         return Identity.ALLOWED
@@ -70,16 +70,20 @@ def identify(inbound: Inbound, access: AccessRules) -> Identity:
     return Identity.STRANGER
 
 
-def _has_role(inbound: Inbound, access: AccessRules) -> bool:
-    """Whether a role of the sender is allowed. Roles are those of the guild that they write in: elsewhere they have none."""
+def admitting_roles(inbound: Inbound, access: AccessRules) -> tuple[str, ...]:
+    """The sender's roles that are allowed. Roles are those of the guild that they write in: elsewhere they have none."""
     if inbound.place.direct:
-        return False
+        return ()
     sender = inbound.sender
-    return any(f"{sender.platform}:role:{role}" in access.allow for role in sender.roles)
+    return tuple(role for role in sender.roles if f"{sender.platform}:role:{role}" in access.allow)
 
 
 def decide(inbound: Inbound, action: Action, access: AccessRules) -> Verdict:
-    """The verdict. In a group, a message that does not name the bot is not for it; a command needs no mention."""
+    """The verdict. In a group, a message that does not name the bot is not for it; a command needs no mention. A deletion whose
+    author is not known may be carried out: it finds only what the chat remembers, says nothing, and platforms let nobody delete
+    but authors and moderators."""
+    if inbound.ingress is Ingress.DELETION and not inbound.sender.id:
+        return Verdict.ALLOW
     if (
         inbound.ingress is Ingress.MESSAGE
         and action is Action.CHAT

@@ -2,6 +2,9 @@
 
 Its key is unique within (platform, account), across restarts and processes. Keys of what was delivered are forgotten after three
 days: a key names a fact with an end of its own, or carries the date.
+
+Its buttons are for pressing only. A typed number goes on to mean what people have asked to see: nobody knows that an announcement
+came between.
 """
 
 import logging
@@ -12,7 +15,7 @@ from typing import Any, Protocol
 
 from core.clock import Clock
 from core.errors import StorageError, UserError
-from core.messages import Inbound, Reply, Sender, reply_to_json
+from core.messages import Button, Inbound, Reply, Sender, reply_to_json
 from core.offers import Offers
 from core.ports import InboxItem, Update
 from core.screening import Screen
@@ -38,13 +41,18 @@ class Chat:
 
 
 class ChatBook(Protocol):
-    """Where sessions are. Every method that writes returns when the write is durable."""
+    """Where sessions are, and by which roles people are let in there. What is written is durable when the method returns."""
 
-    async def note(self, inbound: Inbound, now: datetime) -> None:
-        """Remember where its session is. Written only where something changed, or once a day."""
+    async def note(self, inbound: Inbound, now: datetime, roles: tuple[str, ...] = ()) -> None:
+        """Remember where its session is, and the roles by which its sender is let in. Written only where something changed, or
+        once a day."""
         ...
 
     async def find(self, session: SessionKey) -> Chat | None: ...
+
+    async def roles(self, session: SessionKey, person: str) -> tuple[str, ...]:
+        """Those by which somebody (a sender key) was let in there last."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,17 +137,23 @@ class Announcer:
         """From now on this platform is spoken on. `take` delivers a stored item, or leaves it to the next start."""
         self._platforms[platform.name, platform.account] = platform, take
 
-    async def heard(self, inbound: Inbound) -> None:
-        """Remember where a session is. Never raises: what was said is answered also where that cannot be stored."""
+    async def heard(self, inbound: Inbound, roles: tuple[str, ...] = ()) -> None:
+        """Remember where a session is, and by which roles the sender is let in. Never raises: what was said is answered also where
+        that cannot be stored."""
         try:
-            await self._chats.note(inbound, self._clock.now())
+            await self._chats.note(inbound, self._clock.now(), roles)
         except StorageError as error:
             log.error("where %s is cannot be stored: %s", inbound.session, error)
 
-    async def whereabouts(self, session: SessionKey) -> Inbound | None:
-        """What a message from the session's chat would be, its text missing; None where the chat cannot be reached."""
+    async def whereabouts(self, session: SessionKey, person: str) -> Inbound | None:
+        """What a message from the session's chat would be, its text missing; None where the chat cannot be reached. It is by the
+        person of a private chat; in a shared one by `person` (a sender key), with the roles by which they were let in last."""
         spot = await self._session_spot(session, "?")
-        return spot.inbound if spot is not None else None
+        if spot is None or spot.inbound.place.direct:
+            return spot.inbound if spot is not None else None
+        platform, _, number = person.partition(":")
+        roles = await self._chats.roles(session, person)
+        return replace(spot.inbound, sender=Sender(platform, number, roles=roles))
 
     async def tell_chat(
         self,
@@ -175,12 +189,14 @@ class Announcer:
             return False
         return await self._tell(spot, replace(spot.inbound, sender=Sender(platform, number)), reply)
 
-    async def tell_owners(self, key: str, reply: Reply) -> None:
-        """Say it to every owner on a platform that is served, each with buttons of their own."""
+    async def tell_owners(self, key: str, reply: Reply) -> int:
+        """Say it to every owner on a platform that is served, each with buttons of their own. How many are told, now or before."""
         served = {name for name, _ in self._platforms}
-        for owner in sorted(set(self._owners())):
-            if owner.partition(":")[0] in served:
-                await self.tell_person(owner, key, reply)
+        reached = [owner for owner in sorted(set(self._owners())) if owner.partition(":")[0] in served]
+        told = [await self.tell_person(owner, key, reply) for owner in reached]
+        if not any(told):
+            self._drop("No owner can be told anything: access.owners names nobody on a platform that is served here.")
+        return sum(told)
 
     async def _session_spot(self, session: SessionKey, key: str) -> _Spot | None:
         chat = await self._chats.find(session)
@@ -211,6 +227,7 @@ class Announcer:
         reply = Screen(self._redact, hidden).reply(reply)
         shown: tuple[Shown, ...] = ()
         if reply.buttons and not reply.token:
+            reply = replace(reply, buttons=tuple(_for_pressing(button) for button in reply.buttons))
             shown = (self._offers.made(to, reply),)
             reply = replace(reply, token=shown[0].token)
         item = await self._stored.announce(spot.update, (reply_to_json(reply),), self._clock.now(), shown, settled)
@@ -226,3 +243,7 @@ class Announcer:
         if sentence not in self._dropped:
             self._dropped.add(sentence)
             log.info("%s", sentence)
+
+
+def _for_pressing(button: Button) -> Button:
+    return replace(button, command="", press=button.press or button.command)

@@ -13,7 +13,7 @@ from core.commands.errors_told import error_reply
 from core.commands.parse import Invocation
 from core.commands.presses import Pressed
 from core.commands.registry import BY_NAME
-from core.commands.visibility import is_owner, sees
+from core.commands.visibility import is_owner, reader, readers_there
 from core.errors import BotError, StorageError, UsedUp
 from core.messages import Event, Inbound, Ingress, Working, reply_to_json
 from core.offers import Offers
@@ -23,7 +23,7 @@ from core.resolution.source import SnapshotSource
 from core.sessions.history import Message
 from core.sessions.key import SessionKey
 from core.sessions.ports import Answered, SessionStore, ShownStore, TurnRecord, Use
-from core.turn_work import TurnWork, screen_for
+from core.turn_work import TurnWork, error_screen, screen_for
 
 log = logging.getLogger(__name__)
 
@@ -75,24 +75,25 @@ class CommandWork:
         self._lanes = Lanes()
 
     async def pressed(self, pressed: Pressed, inbound: Inbound, item: int | None) -> Asked:
-        """What a resolved choice asks for: its command, then its kept message. A card can be used once."""
+        """What a resolved choice asks for: its command, then its kept message. A card can be used once; what an earlier process
+        has begun with the same press goes on."""
         once = pressed.token if inbound.ingress is Ingress.BUTTON and pressed.message is None else ""
         if pressed.message is None:
             return Asked(pressed.command, token=once)
         use = await self._shown.use_shown(pressed.token, item)
         if use is Use.TAKEN:
             raise UsedUp
-        # An earlier process may have begun this. Whether it stored the choice is not known, and doing it twice would be wrong;
-        # the message is answered by what stands, or by the card once more.
-        command = pressed.command if use is Use.FIRST else None
-        return Asked(command, kept=pressed.message, insists=pressed.command is None)
+        return Asked(pressed.command, kept=pressed.message, insists=pressed.command is None)
 
     async def run(self, inbound: Inbound, asked: Asked, item: int | None, says: "Said") -> AsyncGenerator[Event, None]:
         """Tell of choices that have ended, run the command of `asked`, and give what it says. `says.on` tells whether the message
-        that goes with it may be asked now. `item` is None where it is the turn that answers the inbox item."""
+        that goes with it may be asked now; a change is stored with the inbox item, so that it is not made again for that message
+        after a restart."""
         assert asked.command is not None, "whoever asks for no command does not come here"
         told, snapshot = await settle(self._snapshots, self._sessions, inbound.session)
-        for reply in map(screen_for(self._redact, inbound, snapshot).reply, told):
+        there = readers_there(inbound, snapshot.rules.access)
+        screen = screen_for(self._redact, there, snapshot)
+        for reply in map(screen.reply, told):
             yield reply
         try:
             outcome = await self._command(inbound, asked, asked.command, item)
@@ -104,7 +105,8 @@ class CommandWork:
                 raise
             # The card is used up, but its message is not lost.
             says.on = False
-            yield await self._offers.offer(inbound, retry_card(error_reply(error)), asked.kept)
+            told_error = error_screen(self._redact, inbound.sender, there, snapshot).reply(error_reply(error))
+            yield await self._offers.offer(inbound, retry_card(told_error), asked.kept)
             return
         for reply in outcome.replies:
             yield reply
@@ -112,9 +114,12 @@ class CommandWork:
 
     async def _command(self, inbound: Inbound, asked: Asked, invocation: Invocation, item: int | None) -> Outcome:
         async with self._lanes.ticket(inbound.session):
+            snapshot = self._snapshots.take(inbound.session)
             context = CommandContext(
-                snapshot=self._snapshots.take(inbound.session),
+                snapshot=snapshot,
                 sender=inbound.sender,
+                reader=reader(inbound, snapshot.rules.access),
+                readers_there=readers_there(inbound, snapshot.rules.access),
                 sessions=self._sessions,
                 checks=self._checks,
                 pairing=self._pairing,
@@ -133,10 +138,11 @@ class CommandWork:
         """The outcome as it is told, its change stored. A kept message that may not run yet stands below it on a card."""
         snapshot = self._snapshots.take(inbound.session)
         access, told, message = snapshot.rules.access, outcome.replies, None
+        readers = reader(inbound, access) if outcome.change is None else readers_there(inbound, access)
         if asked.kept is not None and not outcome.goes_on:
-            owner, may_see = is_owner(inbound.sender, access), sees(inbound.sender, access)
-            told, message = (card_again(told[0], snapshot, resolve(snapshot), may_see, owner),), asked.kept
-        screen = screen_for(self._redact, inbound, snapshot)
+            owner = is_owner(inbound.sender, access)
+            told, message = (card_again(told[0], snapshot, resolve(snapshot), readers.sees, owner),), asked.kept
+        screen = screen_for(self._redact, readers, snapshot)
         replies = [await self._offers.offer(inbound, screen.reply(reply), message) for reply in told]
         if inbound.ingress is Ingress.BUTTON and replies:
             replies[0] = replace(replies[0], replaces=not replies[0].prompt)
@@ -144,7 +150,8 @@ class CommandWork:
             replies = [replace(reply, shared=True) for reply in replies]
             # What only happened, and changed nothing of the session, may be asked for again.
             token = asked.token if outcome.change.session is not None else ""
-            answered = Answered(item, tuple(reply_to_json(reply) for reply in replies), token)
+            goes_on = asked.has_question(inbound) and outcome.goes_on
+            answered = Answered(item, tuple(reply_to_json(reply) for reply in replies), token, goes_on)
             await self._save(inbound.session, outcome.change, answered)
         return replace(outcome, replies=tuple(replies))
 

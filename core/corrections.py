@@ -2,7 +2,7 @@
 
 What waits in line is asked as it reads now, or not at all. What is being answered is finished before an edit counts; taken
 back, it ends. What was answered is corrected in the history, or erased from it with its answer. Only the author's own message is
-ever meant: the source by which it is looked for holds both.
+ever meant: the source by which it is looked for holds both. A deletion may come without its author, which the source then tells.
 """
 
 import asyncio
@@ -11,6 +11,7 @@ from dataclasses import replace
 
 from core.chat.lanes import Lanes
 from core.chat.names import source_of
+from core.chat.stop import Stop
 from core.commands.parse import parse
 from core.errors import UserError
 from core.messages import Button, Inbound, Ingress, Reply, ReplyKind, reply_to_json
@@ -39,7 +40,7 @@ class Corrections:
     def waits(self, inbound: Inbound) -> bool:
         """Whether `apply` may return only when a turn is over. While one is running the message may be on its way into the line:
         what comes behind the correction in its chat must not wait for it."""
-        is_known = bool(self._turns.under_way(inbound.session, source_of(inbound.sender, inbound.message)))
+        is_known = bool(self._turns.under_way(inbound.session, self._source_under_way(inbound)))
         return is_known or self._turns.busy(inbound.session)
 
     async def apply(self, inbound: Inbound, snapshot: Snapshot, item: int | None) -> tuple[Reply, ...]:
@@ -47,7 +48,7 @@ class Corrections:
 
         It is done when this returns; before that the inbox item must stay, for a restart repeats it from the start.
         """
-        source = source_of(inbound.sender, inbound.message)
+        source = self._source_under_way(inbound) or await self._source_remembered(inbound)
         if not source:
             return ()
         if inbound.ingress is Ingress.DELETION:
@@ -55,6 +56,18 @@ class Corrections:
             return ()
         aliases = tuple(snapshot.rules.catalog.aliases) if snapshot.rules.alias_commands else ()
         return await self._edit(inbound, snapshot, source, item) if _is_question(inbound.text, aliases) else ()
+
+    def _source_under_way(self, inbound: Inbound) -> str:
+        """Where the message comes from, if that is known without asking a store."""
+        if inbound.sender.id:
+            return source_of(inbound.sender, inbound.message)
+        return self._turns.find_source(inbound.session, inbound.sender.platform, inbound.message)
+
+    async def _source_remembered(self, inbound: Inbound) -> str:
+        if inbound.sender.id or not inbound.message:
+            return ""
+        named = inbound.session, inbound.sender.platform, inbound.message
+        return await self._sessions.find_source(*named) or await self._shown.find_source(*named)
 
     async def _take_back(self, inbound: Inbound, source: str) -> None:
         under_way = self._turns.under_way(inbound.session, source)
@@ -84,7 +97,7 @@ class Corrections:
             return ()  # known before anything is fetched: most of what people edit in a group was never a question
         history = await self._sessions.history(key, epoch, snapshot.rules.history_messages)
         found = next((message for message in history if message.source == source), None)
-        text = (await self._turns.question(inbound, snapshot)).message.text
+        text = (await self._turns.question(inbound, snapshot, Stop())).message.text
         if found is None or found.text == text:
             await self._shown.amend_kept(key, source, text)
             return ()
@@ -104,8 +117,8 @@ def _newest(history: Sequence[Message]) -> str:
 
 
 def _is_question(text: str, aliases: Sequence[str]) -> bool:
-    """An edit never commands anything, and what reads like a command now was not asked as a question."""
+    """An edit never commands anything, and what reads like a command now, or like nothing, was not asked as a question."""
     try:
-        return parse(text, aliases) is None
+        return text.strip() != "" and parse(text, aliases) is None
     except UserError:
         return False

@@ -11,7 +11,7 @@ from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing
 from dataclasses import replace
 
-from core.access import Action, Verdict, decide
+from core.access import Action, Verdict, admitting_roles, decide
 from core.announcements import Announcer
 from core.blotting import secret_refusal
 from core.chat.lanes import Ticket
@@ -28,7 +28,7 @@ from core.commands.parse import Invocation, parse, parse_inline
 from core.commands.presses import find_number, find_press, find_prompt
 from core.commands.registry import BY_NAME
 from core.commands.suggestions import suggestions
-from core.commands.visibility import is_owner, sees
+from core.commands.visibility import is_owner, reader, sees
 from core.corrections import Corrections
 from core.errors import BotError, LostRace, StorageError, Suggestion, UserError
 from core.messages import Event, Inbound, Ingress, Reply, ReplyKind, Working
@@ -39,7 +39,7 @@ from core.resolution.source import SnapshotSource
 from core.screening import Screen
 from core.sessions.key import SessionKey
 from core.sessions.ports import SessionStore, ShownStore
-from core.turn_work import TurnWork, Work
+from core.turn_work import TurnWork, Work, error_screen
 
 log = logging.getLogger(__name__)
 
@@ -74,10 +74,13 @@ class Gateway:
         self._commands = CommandWork(snapshots, sessions, shown, self._offers, self._turns, checks, pairing, redact)
         self._corrections = Corrections(sessions, shown, self._offers, self._turns)
 
-    async def handle(self, inbound: Inbound, item: int | None = None) -> AsyncGenerator[Event, None]:
-        """Answer one inbound. Never raises for anything that a sender, a provider or a file can cause."""
+    async def handle(
+        self, inbound: Inbound, item: int | None = None, begun: bool = False
+    ) -> AsyncGenerator[Event, None]:
+        """Answer one inbound. Never raises for anything that a sender, a provider or a file can cause. `begun`: the command in it
+        is done and was answered; what is left is the message that came with it."""
         try:
-            async with aclosing(self._answer(inbound, item)) as events:
+            async with aclosing(self._answer(inbound, item, begun)) as events:
                 async for event in events:
                     yield event
         except BotError as error:
@@ -110,17 +113,23 @@ class Gateway:
         invocation, mistake = self._parse(inbound, self._snapshots.take(inbound.session))
         return inbound.ingress is Ingress.MESSAGE and invocation is None and mistake is None
 
+    def _may_chat(self, inbound: Inbound, snapshot: Snapshot) -> bool:
+        return decide(inbound, Action.CHAT, snapshot.rules.access) is Verdict.ALLOW
+
     def busy(self, key: SessionKey) -> bool:
         """Whether a turn of this session is running."""
         return self._turns.busy(key)
 
-    async def _answer(self, inbound: Inbound, item: int | None) -> AsyncGenerator[Event, None]:
+    async def _answer(self, inbound: Inbound, item: int | None, begun: bool) -> AsyncGenerator[Event, None]:
         snapshot = self._snapshots.take(inbound.session)
         invocation, mistake = self._parse(inbound, snapshot)
-        command = inbound.ingress is Ingress.BUTTON or invocation is not None or mistake is not None
+        command = invocation is not None or mistake is not None
         match decide(inbound, Action.COMMAND if command else Action.CHAT, snapshot.rules.access):
             case Verdict.REFUSE:
-                yield _refusal(inbound)
+                yield _refusal(inbound, snapshot)
+                return
+            case Verdict.IGNORE if inbound.has_secret and self._may_chat(inbound, snapshot):
+                yield secret_refusal(snapshot, inbound)  # also where the command that holds it is nobody's business
                 return
             case Verdict.IGNORE:
                 async for reply in self._to_stranger(inbound, snapshot, item):
@@ -135,7 +144,7 @@ class Gateway:
         is_message = inbound.ingress is Ingress.MESSAGE and invocation is None
         ticket = self._turns.ticket(inbound.session, source_of(inbound.sender, inbound.message) if is_message else "")
         try:
-            async with aclosing(self._allowed(inbound, item, snapshot, invocation, ticket)) as events:
+            async with aclosing(self._allowed(inbound, item, snapshot, invocation, ticket, begun)) as events:
                 async for event in events:
                     yield event
         finally:
@@ -152,13 +161,20 @@ class Gateway:
             yield reply
 
     async def _allowed(
-        self, inbound: Inbound, item: int | None, snapshot: Snapshot, invocation: Invocation | None, ticket: Ticket
+        self,
+        inbound: Inbound,
+        item: int | None,
+        snapshot: Snapshot,
+        invocation: Invocation | None,
+        ticket: Ticket,
+        begun: bool,
     ) -> AsyncGenerator[Event, None]:
         """What somebody says who may be here."""
-        await self._announcer.heard(inbound)
+        if inbound.ingress is not Ingress.DELETION:  # it may come from where nothing was ever said to us
+            await self._announcer.heard(inbound, admitting_roles(inbound, snapshot.rules.access))
         if inbound.ingress in _CORRECTIONS:
             ticket.give_back()
-            if self._corrections.waits(inbound):
+            if self._corrections.waits(inbound) or inbound.files is not None:
                 yield Working()  # the lane of the chat goes on
             for reply in await self._corrections.apply(inbound, snapshot, item):
                 yield reply
@@ -168,10 +184,9 @@ class Gateway:
         is_turn = has_question or asked.wish is not None
         if not is_turn:
             ticket.give_back()
-        if asked.command is not None:
+        if asked.command is not None and not begun:
             said = Said()
-            # With a message to follow, it is the turn that answers the inbox item.
-            async with aclosing(self._commands.run(inbound, asked, None if is_turn else item, said)) as events:
+            async with aclosing(self._commands.run(inbound, asked, item, said)) as events:
                 async for event in events:
                     yield event
             if not said.on:
@@ -192,10 +207,16 @@ class Gateway:
         now, found = self._clock.now(), None
         if inbound.ingress is Ingress.BUTTON:
             found = await find_press(self._shown, snapshot, inbound, now)
+            if (
+                found.command is not None
+                and decide(inbound, Action.COMMAND, snapshot.rules.access) is not Verdict.ALLOW
+            ):
+                raise UserError("not_authorised", *_not_authorised(inbound, snapshot))
         elif invocation is not None:
             found = await find_number(self._shown, snapshot, inbound.sender, invocation, now)
-        elif decide(inbound, Action.COMMAND, snapshot.rules.access) is Verdict.ALLOW:
-            found = await find_prompt(self._shown, snapshot, inbound, now)
+        else:
+            may_choose = decide(inbound, Action.COMMAND, snapshot.rules.access) is Verdict.ALLOW
+            found = await find_prompt(self._shown, snapshot, inbound, now, may_choose)
         asked = Asked(invocation) if found is None else await self._commands.pressed(found, inbound, item)
         if found is None and invocation is None:
             inline, text = self._inline(inbound, snapshot)
@@ -238,15 +259,31 @@ class Gateway:
             # Which file and why concerns the operator; the sender learns that nothing happened.
             log.error("%s", error)
             error = BotError(error.code, "The database cannot be used now. Nothing was changed.", "Tell an owner.")
-        reply = Screen(self._redact).reply(error_reply(error))
+        reply = self._screen(inbound).reply(error_reply(error))
         if inbound.ingress is Ingress.BUTTON:
             reply = replace(reply, private=True)  # what is wrong with a press concerns who pressed
         return await self._offers.offer(inbound, reply)
+
+    def _screen(self, inbound: Inbound) -> Screen:
+        try:
+            snapshot = self._snapshots.take(inbound.session)
+            readers = reader(inbound, snapshot.rules.access)
+            return error_screen(self._redact, inbound.sender, readers, snapshot)
+        except BotError:  # what is known now names no profile
+            return Screen(self._redact)
 
     def _aliases(self, snapshot: Snapshot) -> tuple[str, ...]:
         return tuple(snapshot.rules.catalog.aliases) if snapshot.rules.alias_commands else ()
 
 
-def _refusal(inbound: Inbound) -> Reply:
-    text = f"You are not authorised here. An owner can add {inbound.sender.key} to access.allow."
+def _not_authorised(inbound: Inbound, snapshot: Snapshot) -> tuple[str, str]:
+    """The sentence and the next step."""
+    step = f"An owner can add {inbound.sender.key} to access.allow."
+    if inbound.place.direct and snapshot.rules.access.pairing:
+        step = "Write me a message, and I give you a code with which an owner can let you in."
+    return "You are not authorised here.", step
+
+
+def _refusal(inbound: Inbound, snapshot: Snapshot) -> Reply:
+    text = " ".join(_not_authorised(inbound, snapshot))
     return Reply(kind=ReplyKind.ERROR, code="not_authorised", text=text, private=True)

@@ -211,12 +211,12 @@ class Intake:
             pause = min(2 * pause, LONGEST_PAUSE)
 
     async def _events(self, item: InboxItem, inbound: Inbound, started: asyncio.Event) -> AsyncGenerator[Event, None]:
-        """The gateway's events, or the replies that were already decided before a restart."""
+        """The replies that were already decided before a restart, and the gateway's events, unless those were all."""
+        for stored in item.replies:
+            yield reply_from_json(stored)
         if item.state is InboxState.ANSWERED:
-            for stored in item.replies:
-                yield reply_from_json(stored)
             return
-        async with aclosing(self._gateway.handle(inbound, item.id)) as events:
+        async with aclosing(self._gateway.handle(inbound, item.id, bool(item.replies))) as events:
             async for event in events:
                 if isinstance(event, Working):
                     started.set()

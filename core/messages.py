@@ -49,6 +49,8 @@ class Place:
 
     direct: bool
     ids: tuple[str, ...] = ()
+    alone: bool = False
+    """Whoever writes is the only one who reads the answers, whatever chat the session belongs to: a terminal."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +104,8 @@ class Inbound:
     """For a button: which shown choices, ..."""
     number: int = 0
     """... and which of them, from 1."""
+    unseen: bool = False
+    """The platform shows what answers this press or command to its sender alone, a stored change and a turn excepted."""
     stream: bool = True
     """Whether the platform can show an answer while it grows."""
     files: FileFetch | None = field(default=None, repr=False, compare=False)

@@ -1,11 +1,14 @@
 """Pairing: a stranger gets a code in a private chat, and an owner who is shown it lets them in (product.md 8).
 
-Nobody is let in by a code alone: it only tells an owner which request is meant. What a stranger wrote is not kept. `Pairing`
-holds what may happen and what is told; a `PairingStore` decides between owners who are as fast as each other.
+Nobody is let in by a code alone: it only tells an owner which request is meant. What a stranger wrote is not kept. Owners are
+never paired: who was paired and became one is, until that is revoked. `Pairing` holds what may happen and what is told; a
+`PairingStore` decides between owners who are as fast as each other.
 """
 
 import logging
 import secrets
+import unicodedata
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -16,6 +19,7 @@ from core.durations import format_duration, iso
 from core.errors import StorageError, UserError, shown
 from core.messages import Button, Inbound, Ingress, Reply, ReplyKind, reply_to_json
 from core.resolution.rules import AccessRules
+from core.sessions.key import ONE_FOR_ALL
 from core.sessions.ports import Answered
 
 log = logging.getLogger(__name__)
@@ -32,6 +36,10 @@ QUIET = timedelta(days=1)
 NEWS_HOLD = timedelta(days=1)
 """How long after an approval the person is still told of it."""
 LONGEST_NAME = 64
+NO_CODES = (
+    'session.dm_scope is "main": all private chats are one conversation, which whoever is let in would read. So strangers are '
+    "given no codes."
+)
 _ASKS = ("/start", "/pair")
 _GREETING = (
     "I do not know you here yet. To be let in, give this code to an owner of this bot: {code}\n"
@@ -68,8 +76,9 @@ class PairingRequest:
 
     @property
     def title(self) -> str:
-        """How people are told who it is: the id decides, the name only helps."""
-        return f"{self.name} ({self.person})" if self.name else self.person
+        """How people are told who it is: the id decides and comes first. The name only helps, and is no part of the sentence."""
+        name = _quotable(self.name)
+        return f'{self.person} "{name}"' if name else self.person
 
 
 class PairingStore(Protocol):
@@ -105,7 +114,7 @@ class Herald(Protocol):
 
     async def tell_person(self, person: str, key: str, reply: Reply, *, account: str = "") -> bool: ...
 
-    async def tell_owners(self, key: str, reply: Reply) -> None: ...
+    async def tell_owners(self, key: str, reply: Reply) -> int: ...
 
 
 class Pairing:
@@ -125,7 +134,7 @@ class Pairing:
         request = PairingRequest(
             person=inbound.sender.key,
             account=inbound.account,
-            name=clean_name(inbound.sender.name),
+            name=stored_name(inbound.sender.name),
             chat=inbound.chat,
             code="".join(secrets.choice(ALPHABET) for _ in range(CODE_LENGTH)),
             asked_at=now,
@@ -137,9 +146,9 @@ class Pairing:
         await self._tell(request)
         return reply
 
-    async def waiting(self) -> tuple[PairingRequest, ...]:
+    async def waiting(self, access: AccessRules) -> tuple[PairingRequest, ...]:
         """Requests that can be decided now, oldest first."""
-        return await self._store.waiting(self._clock.now())
+        return undecided(await self._store.waiting(self._clock.now()), access)
 
     async def approved(self) -> tuple[PairingRequest, ...]:
         """Those who are let in, the latest first."""
@@ -157,26 +166,29 @@ class Pairing:
         return await self._decide(named, PairingState.DENIED, by, access)
 
     async def revoke(self, person: str, by: str, access: AccessRules) -> PairingRequest:
-        """Put somebody out; their very next message is a stranger's. Raises UserError: pairing_unknown, pairing_owner."""
-        _refuse_owner(person, access)
+        """Put somebody out; their very next message is a stranger's. Who has become an owner meanwhile stays one. Raises UserError:
+        pairing_unknown, pairing_owner."""
         request = await self._store.revoke(person, by, self._clock.now())
         if request is None:
+            _refuse_owner(person, access)
             raise UserError("pairing_unknown", f"{shown(person)} is not paired. Nothing was changed.", _LOOK)
         return request
 
-    async def catch_up(self) -> None:
+    async def catch_up(self, access: AccessRules) -> None:
         """Tell what came up where nobody could be told: on the host, or just before a crash. Raises StorageError."""
         since = self._clock.now() - NEWS_HOLD
-        for request in await self.waiting():
+        for request in await self.waiting(access):
             await self._tell(request)
         for request in await self.approved():
-            if request.decided_at is not None and request.decided_at >= since:
+            is_news = request.decided_at is not None and request.decided_at >= since
+            if is_news and request.person not in access.owners:
                 await self._tell(request)
 
     async def _decide(self, named: str, state: PairingState, by: str, access: AccessRules) -> PairingRequest:
-        named = named.strip() if ":" in named else named.strip().upper()
-        _refuse_owner(named, access)
-        request = await self._store.decide(named, state, by, self._clock.now())
+        named, now = named.strip() if ":" in named else named.strip().upper(), self._clock.now()
+        meant = next((one.person for one in await self._store.waiting(now) if one.code == named), named)
+        _refuse_owner(meant, access)
+        request = await self._store.decide(named, state, by, now)
         if request is None:
             what = f"There is no open request {shown(named)}: a code holds {format_duration(CODE_HOLDS)}."
             raise UserError("pairing_unknown", f"{what} Nothing was changed.", _LOOK)
@@ -200,7 +212,18 @@ class Pairing:
             log.error("a pairing could not be told: %s", error)
 
 
-def clean_name(name: str) -> str:
+def put_out(request: PairingRequest, access: AccessRules) -> str:
+    """What is told of a revocation."""
+    owns = request.person in access.owners
+    return f"{request.title} is not paired any more, and still an owner." if owns else f"{request.title} is put out."
+
+
+def undecided(waiting: Sequence[PairingRequest], access: AccessRules) -> tuple[PairingRequest, ...]:
+    """Those that there is something to decide about: who has become an owner needs no pairing any more."""
+    return tuple(one for one in waiting if one.person not in access.owners)
+
+
+def stored_name(name: str) -> str:
     """A name as it is stored: one line of visible characters, at most LONGEST_NAME. It gives no rights, and may be empty."""
     return " ".join("".join(c if c.isprintable() else " " for c in name).split())[:LONGEST_NAME].rstrip()
 
@@ -221,9 +244,11 @@ def request_view(request: PairingRequest) -> dict[str, str | None]:
 
 def _asks(inbound: Inbound) -> bool:
     """Whether it is a private message in plain words, or one of the two commands of somebody who is new. Without an address
-    nobody could be told of the approval."""
+    nobody could be told of the approval; in a conversation that all share they would read what others have said."""
     text = inbound.text.strip()
     if inbound.ingress is not Ingress.MESSAGE or not inbound.place.direct or not inbound.chat or not text:
+        return False
+    if inbound.session.chat == ONE_FOR_ALL:
         return False
     return not text.startswith("/") or text.split()[0].lower() in _ASKS
 
@@ -235,10 +260,21 @@ def _knock(request: PairingRequest) -> Reply:
         f"you know: they could chat with every model here.\n/pairing approve {request.code} lets them in."
     )
     buttons = (
-        Button(n=1, label="Approve", command=f"/pairing approve {request.code}", group="action"),
-        Button(n=2, label="Deny", command=f"/pairing deny {request.code}", group="action"),
+        Button(n=1, label="Approve", command="", press=f"/pairing approve {request.code}", group="action"),
+        Button(n=2, label="Deny", command="", press=f"/pairing deny {request.code}", group="action"),
     )
     return Reply(kind=ReplyKind.NOTICE, text=text, buttons=buttons)
+
+
+def _quotable(name: str) -> str:
+    """Without what could end the quotation, begin a command or look like an id."""
+    return " ".join("".join(" " if _is_mark(c) else c for c in unicodedata.normalize("NFKC", name)).split())
+
+
+def _is_mark(character: str) -> bool:
+    """Brackets, quotation marks, slashes, colons and their like of every alphabet."""
+    category = unicodedata.category(character)
+    return character not in ".-_'" and (category[0] == "P" or category in ("Sm", "Sk"))
 
 
 def _refuse_owner(named: str, access: AccessRules) -> None:

@@ -29,7 +29,8 @@ class Update:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class InboxItem:
-    """A stored update. `replies` is what was decided to answer; `delivery` is the platform's notes on what it has sent."""
+    """A stored update. `replies` is what was decided to answer; of one that is still new, what a command that came with a message
+    has answered: that command is done. `delivery` is the platform's notes on what it has sent."""
 
     id: int
     update: Update

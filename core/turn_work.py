@@ -5,11 +5,12 @@ from contextlib import aclosing
 from dataclasses import dataclass, replace
 from itertools import takewhile
 
-from core.auth.profiles import AuthProfile
-from core.chat.card import retry_card
+from core.access import Action, Verdict, decide
+from core.chat.card import retry_card, without_choices
 from core.chat.framing import framed
 from core.chat.lanes import Lanes, Ticket
-from core.chat.names import source_of
+from core.chat.names import is_source, source_of
+from core.chat.notices import stopped_early
 from core.chat.ports import TurnGuard
 from core.chat.question import Question, ask
 from core.chat.settle import settle
@@ -17,9 +18,9 @@ from core.chat.stop import Stop
 from core.chat.turn import TurnInput, Turns
 from core.chat.under_way import UnderWay
 from core.commands.errors_told import error_reply
-from core.commands.visibility import is_owner, sees
+from core.commands.visibility import Reader, is_owner, readers_there, sees
 from core.errors import UserError
-from core.messages import Event, Inbound, Reply, ReplyKind, Working
+from core.messages import Event, File, Inbound, Reply, ReplyKind, Sender, Working
 from core.offers import Offers
 from core.resolution.resolver import resolve
 from core.resolution.snapshot import Snapshot
@@ -87,6 +88,11 @@ class TurnWork:
         known = (one for one in self._questions if (one.session, one.source) == (key, source))
         return tuple(one for one in known if not one.is_over)
 
+    def find_source(self, key: SessionKey, platform: str, message: str) -> str:
+        """The source of the question under way that this message of the platform is, whoever wrote it; empty if there is none."""
+        known = (one for one in self._questions if one.session == key and not one.is_over)
+        return next((one.source for one in known if is_source(one.source, platform, message)), "")
+
     async def run(self, work: Work, ticket: Ticket) -> AsyncGenerator[Event, None]:
         """Do the work when its turn has come. A question that was taken back meanwhile is not asked."""
         key = work.inbound.session
@@ -95,13 +101,15 @@ class TurnWork:
             yield Working()
         async with ticket:
             told, snapshot = await settle(self._snapshots, self._sessions, key)
-            for reply in map(screen_for(self._redact, work.inbound, snapshot).reply, told):
+            readers = readers_there(work.inbound, snapshot.rules.access)
+            for reply in map(screen_for(self._redact, readers, snapshot).reply, told):
                 yield reply
-            if question.dropped:
-                return
+            if question.dropped or decide(work.inbound, Action.CHAT, snapshot.rules.access) is not Verdict.ALLOW:
+                return  # it was taken back, or whoever wrote it was, while it waited
             question.begun = True
             self._stops[key] = question.stop
             try:
+                yield Working()
                 async with aclosing(self._now(_as_edited(work, question), snapshot, question.stop)) as events:
                     async for event in events:
                         yield event
@@ -120,7 +128,8 @@ class TurnWork:
 
     async def _now(self, work: Work, snapshot: Snapshot, stop: Stop) -> AsyncGenerator[Event, None]:
         inbound = work.inbound
-        screen = screen_for(self._redact, inbound, snapshot)
+        readers = readers_there(inbound, snapshot.rules.access)
+        screen = screen_for(self._redact, readers, snapshot)
         if work.wish is not None:
             item = None if work.has_question else work.item
             async with aclosing(self._turns.compact(snapshot, screen, stop, item, work.wish)) as events:
@@ -134,7 +143,10 @@ class TurnWork:
         if not work.has_question or stop.asked:
             return
         try:
-            question = Question(work.kept) if work.kept is not None else await self.question(inbound, snapshot)
+            question = Question(work.kept) if work.kept is not None else await self.question(inbound, snapshot, stop)
+        except TimeoutError:
+            yield stopped_early(stop)
+            return
         except UserError as error:
             if error.code != "secret_in_chat":
                 raise
@@ -142,10 +154,9 @@ class TurnWork:
             return
         for problem in question.problems:
             yield Reply(kind=ReplyKind.NOTICE, text=problem)
-        may_see = sees(inbound.sender, snapshot.rules.access)
         turn = TurnInput(
             question=question.message,
-            sees=may_see,
+            sees=readers.sees,
             screen=screen,
             item=work.item,
             stream=inbound.stream,
@@ -153,25 +164,29 @@ class TurnWork:
             owner=is_owner(inbound.sender, snapshot.rules.access),
             stop=stop,
             footer=snapshot.footer,
-            all_see=may_see if inbound.place.direct else _is_open,
         )
         async with aclosing(self._turns.run(snapshot, turn)) as events:
             async for event in events:
                 if isinstance(event, Reply) and event.buttons:
+                    if decide(inbound, Action.COMMAND, snapshot.rules.access) is not Verdict.ALLOW:
+                        event = without_choices(event)
                     yield await self._offers.offer(inbound, event, question.message)
                 else:
                     yield event
 
-    async def question(self, inbound: Inbound, snapshot: Snapshot) -> Question:
+    async def question(self, inbound: Inbound, snapshot: Snapshot, stop: Stop) -> Question:
         """A message as it is asked: with what was sent along, what it quotes, and in a shared chat who wrote it. Raises UserError
-        if nothing of it can be asked."""
+        if nothing of it can be asked, TimeoutError if it is stopped while what was sent along is fetched."""
         source = source_of(inbound.sender, inbound.message)
         history: Sequence[Message] = ()
         if inbound.quoted is not None or not inbound.place.direct:
             session = snapshot.session
             history = await self._sessions.history(session.key, session.epoch, snapshot.rules.history_messages)
             history = tuple(takewhile(lambda message: not source or message.source != source, history))
-        files = await inbound.files() if inbound.files is not None else ()
+        files: tuple[File, ...] = ()
+        if inbound.files is not None:
+            async with stop.within(None):
+                files = await inbound.files()
         model = resolve(snapshot).next.model
         question = ask(inbound.text, files, snapshot.rules.catalog.entry(model), str(model), self._redact)
         text = framed(question.message.text, inbound, history)
@@ -185,12 +200,14 @@ def _as_edited(work: Work, question: UnderWay) -> Work:
     return replace(work, inbound=replace(work.inbound, text=question.text))
 
 
-def _is_open(profile: AuthProfile) -> bool:
-    """Whether everybody in a shared chat may see it."""
-    return profile.pin_allow is None
+def screen_for(redact: Callable[[str], str], readers: Reader, snapshot: Snapshot) -> Screen:
+    """What those may read who read it: no secret, no profile that they may not see."""
+    return Screen(redact, (p.id for p in snapshot.credentials.profiles.values() if not readers.sees(p)))
 
 
-def screen_for(redact: Callable[[str], str], inbound: Inbound, snapshot: Snapshot) -> Screen:
-    """What the sender may read: no secret, no profile that they may not pin."""
-    may_see = sees(inbound.sender, snapshot.rules.access)
-    return Screen(redact, (p.id for p in snapshot.credentials.profiles.values() if not may_see(p)))
+def error_screen(redact: Callable[[str], str], sender: Sender, readers: Reader, snapshot: Snapshot) -> Screen:
+    """The same for an error. It knows only what the sender may see; the rest are words of their own, and to take a name out of
+    those would tell that there is such a profile."""
+    may_see = sees(sender, snapshot.rules.access)
+    profiles = snapshot.credentials.profiles.values()
+    return Screen(redact, (p.id for p in profiles if may_see(p) and not readers.sees(p)))

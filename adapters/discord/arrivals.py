@@ -4,6 +4,7 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import aiohttp
 import discord
@@ -12,7 +13,15 @@ from adapters.discord.catch_up import author_roles, missed_messages
 from adapters.discord.heard import Heard
 from adapters.discord.inbound import PLATFORM, Reader
 from adapters.discord.marks import Marks
-from adapters.discord.payloads import deletion_update, edit_update, guild_of, is_talk, message_update, role_ids
+from adapters.discord.payloads import (
+    deletion_update,
+    edit_update,
+    guild_of,
+    is_talk,
+    message_update,
+    role_ids,
+    whereabouts,
+)
 from core.clock import Clock
 from core.errors import BotError
 from core.ports import Inbox, Update
@@ -21,6 +30,7 @@ log = logging.getLogger(__name__)
 
 Accept = Callable[[Sequence[Update]], Awaitable[None]]
 
+_Chat = discord.abc.GuildChannel | discord.abc.PrivateChannel | discord.Thread
 _BATCH = 100
 _FIRST_WAIT, _LONGEST_WAIT = 0.5, 30.0
 _LAST_SECONDS = 3.0
@@ -40,9 +50,11 @@ class _Edited:
 
 @dataclass(frozen=True, slots=True)
 class _Deleted:
-    """A message is gone."""
+    """A message is gone from a chat."""
 
     id: int
+    channel: int
+    guild: int | None
 
 
 _Entry = discord.Message | Update | _Edited | _Deleted | _NewSession
@@ -62,7 +74,7 @@ class Arrivals:
         self._heard = Heard()
         self._queue: asyncio.Queue[_Entry] = asyncio.Queue()
         self._batch: list[_Entry] = []
-        self._parents: dict[int, int | None] = {}
+        self._channels: dict[int, _Chat] = {}
 
     def message(self, message: discord.Message) -> None:
         """A person wrote something."""
@@ -72,10 +84,11 @@ class Arrivals:
         """A person changed a message, at Discord's time `when`; or Discord added to it, which changes no word."""
         self._queue.put_nowait(_Edited(message, when))
 
-    def deleted(self, messages: Iterable[int]) -> None:
-        """Messages were taken back. Those that this process has not heard are nobody's, and left out."""
+    def deleted(self, messages: Iterable[int], channel: int, guild: int | None) -> None:
+        """Messages of a chat were taken back. Discord does not say whose: what this process has not heard, and may have been to the
+        bot before, goes on without its author; the rest is left out."""
         for message in messages:
-            self._queue.put_nowait(_Deleted(message))
+            self._queue.put_nowait(_Deleted(message, channel, guild))
 
     def update(self, update: Update) -> None:
         """An interaction."""
@@ -137,16 +150,18 @@ class Arrivals:
         """What is to be stored of an entry."""
         match entry:
             case discord.Message():
+                self._heard.begin(entry.id)
                 update = await self._read(entry, role_ids(entry.author))
                 if self._reader.read(update) is not None:
                     self._heard.remember(update.payload)
                 return [update]
             case _Edited(message, when):
                 return await self._edit(message, when)
-            case _Deleted(number):
-                facts = self._heard.facts(number)
-                return [] if facts is None else [deletion_update(self._reader, number, facts)]
+            case _Deleted():
+                facts = self._heard.facts(entry.id) or await self._unheard(entry)
+                return [] if facts is None else [deletion_update(self._reader, entry.id, facts)]
             case Update():
+                self._heard.begin(int(entry.payload["id"]))
                 return [entry]
         return []
 
@@ -160,6 +175,16 @@ class Arrivals:
         if self._reader.read(update) is not None:
             self._heard.remember(update.payload)
         return [update]
+
+    async def _unheard(self, gone: _Deleted) -> dict[str, Any] | None:
+        """Where a message was that this process has not heard; None if it was not to the bot, or that cannot be known."""
+        if not self._heard.may_have_missed(gone.id):
+            return None
+        if gone.guild is not None:
+            return whereabouts(gone.channel, await self._parent_of(gone.channel), gone.guild, None)
+        chat = await self._channel(gone.channel)
+        recipient = chat.recipient if isinstance(chat, discord.DMChannel) else None
+        return None if recipient is None else whereabouts(gone.channel, None, None, recipient.id)
 
     async def _store(self, updates: list[Update], accept: Accept) -> None:
         """Commit, however long the store needs to take it: what is given up here would be lost."""
@@ -208,16 +233,25 @@ class Arrivals:
         return me
 
     async def _parent(self, message: discord.Message) -> int | None:
-        """The channel of a thread. A thread that is not in the cache is asked for once."""
+        """The channel of a thread."""
         channel = message.channel
         if isinstance(channel, discord.Thread):
             return channel.parent_id
         if not isinstance(channel, discord.PartialMessageable) or guild_of(message) is None:
             return None
-        if channel.id not in self._parents:
+        return await self._parent_of(channel.id)
+
+    async def _parent_of(self, number: int) -> int | None:
+        found = await self._channel(number)
+        return found.parent_id if isinstance(found, discord.Thread) else None
+
+    async def _channel(self, number: int) -> _Chat | None:
+        """One that is not in the client's cache is asked for once. None if it cannot be had."""
+        if (cached := self._client.get_channel(number)) is not None:
+            return cached
+        if number not in self._channels:
             try:
-                found = await self._client.fetch_channel(channel.id)
+                self._channels[number] = await self._client.fetch_channel(number)
             except (discord.DiscordException, aiohttp.ClientError, OSError):
                 return None
-            self._parents[channel.id] = found.parent_id if isinstance(found, discord.Thread) else None
-        return self._parents[channel.id]
+        return self._channels[number]

@@ -12,7 +12,14 @@ from adapters.discord.arrivals import Arrivals
 from adapters.discord.components import build_form
 from adapters.discord.inbound import Reader
 from adapters.discord.interaction_payloads import interaction_update
-from adapters.discord.interactions import Acknowledgements, MayAnswer, Suggest, answer_autocomplete, is_private
+from adapters.discord.interactions import (
+    Acknowledgements,
+    MayAnswer,
+    Suggest,
+    answer_autocomplete,
+    is_private,
+    is_stranger,
+)
 from adapters.discord.menus import sync_menus
 from adapters.discord.modals import open_form
 from adapters.discord.payloads import is_talk
@@ -83,10 +90,10 @@ class Connection(discord.Client):
             self.arrivals.edited(event.message, str(when))
 
     async def on_raw_message_delete(self, event: discord.RawMessageDeleteEvent) -> None:
-        self.arrivals.deleted([event.message_id])
+        self.arrivals.deleted([event.message_id], event.channel_id, event.guild_id)
 
     async def on_raw_bulk_message_delete(self, event: discord.RawBulkMessageDeleteEvent) -> None:
-        self.arrivals.deleted(sorted(event.message_ids))
+        self.arrivals.deleted(sorted(event.message_ids), event.channel_id, event.guild_id)
 
     async def on_guild_remove(self, guild: discord.Guild) -> None:
         log.warning("The bot was removed from server %s: nothing can be said there any more.", guild.id)
@@ -105,7 +112,7 @@ class Connection(discord.Client):
                 update = replace(update, payload={**update.payload, "private": private})
             case _ if interaction.type is discord.InteractionType.component:
                 form = build_form(update.payload["custom_id"], update.payload["values"])
-                if form is not None:
+                if form is not None and not is_stranger(update, self._reader, self._may_answer):
                     self._in_background(open_form(self, interaction, form))
                     return
         self.acknowledgements.begin(interaction, update)

@@ -1,4 +1,4 @@
-"""The messages to the bot that this process has seen: what an edit or a deletion of one of them is about."""
+"""The messages to the bot that this process has heard: what an edit or a deletion of one of them is about."""
 
 from collections import OrderedDict
 from collections.abc import Mapping
@@ -13,13 +13,25 @@ class Heard:
 
     def __init__(self) -> None:
         self._known: OrderedDict[str, tuple[dict[str, Any], int]] = OrderedDict()
+        self._first: int | None = None
+        self._newest_forgotten = 0
+
+    def begin(self, event: int) -> None:
+        """Somebody wrote or pressed something, to whomever. After the first of them, what is not remembered was not to the bot."""
+        if self._first is None:
+            self._first = event
 
     def remember(self, payload: Mapping[str, Any]) -> None:
         """A message, new or changed, is stored."""
         self._known[payload["id"]] = {key: payload[key] for key in _FACTS}, hash(payload["content"])
         self._known.move_to_end(payload["id"])
         while len(self._known) > _REMEMBERED:
-            self._known.popitem(last=False)
+            forgotten, _ = self._known.popitem(last=False)
+            self._newest_forgotten = max(self._newest_forgotten, int(forgotten))
+
+    def may_have_missed(self, message: int) -> bool:
+        """Whether it may be to the bot though it is not remembered: from before this process listened, or forgotten."""
+        return self._first is None or message < self._first or message <= self._newest_forgotten
 
     def facts(self, message: int) -> dict[str, Any] | None:
         """Who wrote it and where, as a payload says it; None if it is not known."""

@@ -8,6 +8,7 @@ from typing import Any
 from adapters.discord.addresses import chat_address
 from adapters.discord.components import OPTIONS, read_custom_id
 from adapters.discord.plain import as_written
+from adapters.discord.slash_commands import only_looks
 from core.messages import Inbound, Ingress, Place, Quoted, Sender
 from core.ports import Update
 from core.sessions.key import SessionKey, chat_key, direct_key
@@ -41,7 +42,10 @@ class Reader:
             case "announcement":
                 return self._inbound(payload, Ingress.MESSAGE, mentioned=True)
             case "command":
-                return self._inbound(payload, Ingress.COMMAND, text=command_text(payload), mentioned=True)
+                unseen = is_unseen(payload)
+                return self._inbound(
+                    payload, Ingress.COMMAND, text=command_text(payload), mentioned=True, unseen=unseen
+                )
             case "suggest":
                 return self._inbound(payload, Ingress.SUGGEST, text=payload["option"], mentioned=True)
             case "press":
@@ -50,7 +54,10 @@ class Reader:
                     return None
                 token, number = pressed
                 typed = payload.get("typed", "")
-                return self._inbound(payload, Ingress.BUTTON, text=typed, mentioned=True, token=token, number=number)
+                unseen = is_unseen(payload)
+                return self._inbound(
+                    payload, Ingress.BUTTON, text=typed, mentioned=True, token=token, number=number, unseen=unseen
+                )
         return None
 
     def session(self, payload: Mapping[str, Any]) -> SessionKey:
@@ -88,6 +95,13 @@ class Reader:
             has_secret=bool(payload.get("has_secret")),
             **facts,
         )
+
+
+def is_unseen(payload: Mapping[str, Any]) -> bool:
+    """Whether only its sender sees what answers a command, or what takes the place of the pressed message."""
+    if payload["type"] == "command":
+        return bool(payload.get("private")) or only_looks(command_text(payload))
+    return bool(payload.get("ephemeral"))
 
 
 def command_text(payload: Mapping[str, Any]) -> str:

@@ -23,7 +23,7 @@ log = logging.getLogger(__name__)
 
 Suggest = Callable[[Inbound], Awaitable[Sequence[Suggestion]]]
 MayAnswer = Callable[[Inbound], bool]
-"""Whether a command's sender may give it. Asked before it is acknowledged, so it waits for nothing."""
+"""Whether the sender of a command or a press may do so. Asked before it is acknowledged, so it waits for nothing."""
 
 SUGGEST_SECONDS = 2.0
 COMMIT_SECONDS = 1.5
@@ -35,8 +35,11 @@ _REMEMBERED = 1000
 def is_private(update: Update, reader: Reader, may_answer: MayAnswer | None) -> bool:
     """Whether only its sender sees the answer to a command: it changes nothing, or the sender may not give it. It has to be
     known before the command runs, since an acknowledgement decides it."""
-    if only_looks(command_text(update.payload)):
-        return True
+    return only_looks(command_text(update.payload)) or is_stranger(update, reader, may_answer)
+
+
+def is_stranger(update: Update, reader: Reader, may_answer: MayAnswer | None) -> bool:
+    """Whether the sender is known to be somebody who may neither command nor press."""
     inbound = reader.read(update)
     if may_answer is None or inbound is None:
         return False

@@ -45,6 +45,17 @@ def deletion_update(reader: Reader, message: int, facts: Mapping[str, Any]) -> U
     return row(reader, f"d{message}", {"type": "deletion", "id": str(message), **facts})
 
 
+def whereabouts(channel: int, parent: int | None, guild: int | None, person: int | None) -> dict[str, Any]:
+    """The facts of a message of which only the place is known; `person` is whose private chat it was in."""
+    return {
+        "channel": str(channel),
+        "parent": id_text(parent),
+        "guild": id_text(guild),
+        "direct": guild is None,
+        "user": {"id": id_text(person) or "", "name": "", "bot": False, "roles": []},
+    }
+
+
 def announcement_update(reader: Reader, chat: str, key: str) -> Update:
     """A row of our own: whatever answers it goes to the chat of this name. Raises ValueError if it names none."""
     return row(reader, key, {"type": "announcement", "nonce": _nonce(key), **address_facts(chat)})

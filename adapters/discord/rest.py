@@ -22,12 +22,24 @@ log = logging.getLogger(__name__)
 ORIGINAL = "@original"
 _EPHEMERAL, _NO_PREVIEWS = 64, 4
 _UNKNOWN_WEBHOOK, _UNKNOWN_INTERACTION, _BAD_WEBHOOK_TOKEN, _ACKNOWLEDGED = 10015, 10062, 50027, 40060
+_UNKNOWN_MESSAGE = 10008
+_CLOSED = frozenset({10003, 10004, 10013, 50001, 50007, 50013, 50083, 50278, 160005})
+"""Codes for a chat that takes nothing from us: unknown channel, server, person; no access, no private messages, no permission;
+archived thread; no server in common; locked thread."""
 _WAITS = (1, 2, 4, 8, 15, 30, 60, 60, 60, 60)
 _T = TypeVar("_T")
 
 
 class Undeliverable(Exception):
     """Discord will not show it: the chat or message is gone, or the bot may not write there. Carries Discord's reason."""
+
+
+class Refused(Undeliverable):
+    """Discord does not take this message as it is. Others may be taken in the same chat."""
+
+
+class Gone(Refused):
+    """The message that is to change is not there any more."""
 
 
 class ForOneAlone(Undeliverable):
@@ -75,8 +87,9 @@ class DiscordRest:
         self._clock = clock
 
     async def send(self, channel: str, body: Body, *, nonce: str, reply_to: str | None) -> str:
-        """A new message; its id. The same `nonce` again within minutes answers with the message that is already there."""
-        payload = body.wire() | {"nonce": nonce[:25], "enforce_nonce": True}
+        """A new message; its id. The same `nonce` (at most 25 characters) again within minutes answers with the message that is
+        there already."""
+        payload = body.wire() | {"nonce": nonce, "enforce_nonce": True}
         if reply_to is not None:
             payload["message_reference"] = {"message_id": reply_to, "channel_id": channel, "fail_if_not_exists": False}
         route = Route("POST", "/channels/{channel_id}/messages", channel_id=channel)
@@ -108,9 +121,14 @@ class DiscordRest:
             log.debug("Discord did not take the typing sign.")
 
     async def follow_up(self, hook: Hook, body: Body, *, private: bool) -> str:
-        """A further message of an interaction; its id. If Discord's answer is lost it is sent again, for it takes no nonce here:
-        a message that may be there twice is better than one that may be missing."""
-        return str((await self._call(lambda: self._hook_send(hook, body.wire(private=private))))["id"])
+        """A further message of an interaction; its id, empty if Discord's answer is lost. It takes no nonce here, so it is not sent
+        again then: it is most likely there."""
+        try:
+            sent = await self._call(lambda: self._hook_send(hook, body.wire(private=private)), doubles=True)
+        except Missed as error:
+            log.warning("Discord did not say whether a message is there (%s); it is not sent again.", error)
+            return ""
+        return str(sent["id"])
 
     async def edit_follow_up(self, hook: Hook, message: str, body: Body, *, passing: bool = False) -> str:
         """Edit a message of an interaction, `@original` being the deferred one or the pressed one; its id. `passing` as in
@@ -156,9 +174,9 @@ class DiscordRest:
             hook.application, hook.token, int(message), session=session_of(self._client)
         )
 
-    async def _call(self, attempt: Callable[[], Awaitable[_T]], *, passing: bool = False) -> _T:
+    async def _call(self, attempt: Callable[[], Awaitable[_T]], *, passing: bool = False, doubles: bool = False) -> _T:
         """Run a call; wait out outages for some five minutes, then raise BotError `discord_unreachable`. One in passing is not
-        tried again: raises Missed.
+        tried again, nor is one that `doubles` if done twice and may have been done: raises Missed.
 
         Raises the bad token's BotError for a 401 that is the bot's: another token can still deliver, so nothing is given up.
         """
@@ -171,6 +189,8 @@ class DiscordRest:
                 what = f"status {error.status}"
             except (aiohttp.ClientError, OSError, TimeoutError) as error:
                 what = type(error).__name__
+                if doubles and not isinstance(error, aiohttp.ClientConnectorError):
+                    raise Missed(what) from error
             if passing:
                 raise Missed(what)
             if wait is None:
@@ -194,7 +214,11 @@ def refusal(error: discord.HTTPException) -> Undeliverable:
     reason = f"{error.status}, code {error.code}: {error.text}"
     if error.code in (_UNKNOWN_WEBHOOK, _UNKNOWN_INTERACTION, _BAD_WEBHOOK_TOKEN):
         return InteractionExpired(reason)
-    return Undeliverable(reason)
+    if error.code == _UNKNOWN_MESSAGE:
+        return Gone(reason)
+    if error.code in _CLOSED or (error.code == 0 and error.status in (403, 404)):
+        return Undeliverable(reason)
+    return Refused(reason)
 
 
 def _is_the_bots(error: discord.HTTPException) -> bool:

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from sqlalchemy import Connection, Table, bindparam, delete, insert, select, update
+from sqlalchemy import ColumnElement, Connection, Table, and_, bindparam, delete, insert, literal, select, update
 
 from adapters.storage.columns import storable
 from adapters.storage.tables import history, images
@@ -82,6 +82,12 @@ def find_question(connection: Connection, key: SessionKey, source: str) -> tuple
     """The question that came from there: its number and its text. None: there is none."""
     row = connection.execute(_QUESTION, {"named": str(key), "from_source": source}).first()
     return None if row is None else (row.id, row.text)
+
+
+def from_message(source: ColumnElement[Any], platform: str, message: str) -> ColumnElement[bool]:
+    """Whether a source names this message of the platform, whoever wrote it (`core.chat.names.is_source`)."""
+    written = source.startswith(f"{platform}:", autoescape=True)
+    return and_(literal(bool(message)), written, source.endswith(f"/{message}", autoescape=True))
 
 
 def store_history(connection: Connection, record: TurnRecord, kept: int) -> None:

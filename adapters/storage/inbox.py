@@ -38,6 +38,8 @@ _ANSWER = (
     .where(_ITEM, inbox.c.state != InboxState.DONE.value)
     .values(state=InboxState.ANSWERED.value, replies=bindparam("answers"))
 )
+_SAY = update(inbox).where(_ITEM, inbox.c.state == InboxState.NEW.value).values(replies=bindparam("answers"))
+_SAID = select(inbox.c.replies).where(_ITEM, inbox.c.state == InboxState.NEW.value)
 _FINISH = update(inbox).where(_ITEM).values(state=InboxState.DONE.value, payload="{}", replies="[]", delivery="{}")
 _MARK = select(marks.c.mark).where(
     marks.c.platform == bindparam("for_platform"), marks.c.account == bindparam("for_account")
@@ -97,9 +99,14 @@ class SqlInbox:
         await self._database.write(store)
 
 
-def mark_answered(connection: Connection, item: int, replies: Sequence[Mapping[str, Any]]) -> None:
-    """Store an item's answer in the transaction of whoever worked it out."""
-    _change(connection, _ANSWER, item, answers=to_json(list(replies)))
+def mark_answered(
+    connection: Connection, item: int, replies: Sequence[Mapping[str, Any]], goes_on: bool = False
+) -> None:
+    """Store an item's answer, after what a command that came with it has answered, in the transaction of whoever worked it out.
+    `goes_on`: this is what such a command has answered."""
+    said = connection.execute(_SAID, {"item": item}).scalar()
+    answers = [*json.loads(said or "[]"), *replies]
+    _change(connection, _SAY if goes_on else _ANSWER, item, answers=to_json(answers))
 
 
 def insert_answered(

@@ -13,6 +13,7 @@ from adapters.storage.history_rows import (
     amend_question,
     find_question,
     forget_question,
+    from_message,
     keep_newest,
     read_history,
     store_history,
@@ -86,6 +87,12 @@ class SqlSessionStore:
         """Asked before every correction: most of what people edit and delete in a group was no question, and a write is dear."""
         return await self._database.query(lambda connection: find_question(connection, key, source) is not None)
 
+    async def find_source(self, key: SessionKey, platform: str, message: str) -> str:
+        """Of the question that this message was; empty if there is none."""
+        found = from_message(history.c.source, platform, message)
+        asked = select(history.c.source).where(history.c.session == str(key), found)
+        return await self._database.query(lambda connection: connection.execute(asked.limit(1)).scalar() or "")
+
     async def history(self, key: SessionKey, epoch: int, limit: int) -> tuple[Message, ...]:
         """The last `limit` messages of this epoch, oldest first."""
         bound = {"named": str(key), "in_epoch": epoch, "at_most": max(0, limit)}
@@ -131,7 +138,7 @@ def _answer(connection: Connection, answered: Answered) -> None:
     if answered.token:
         use_up(connection, answered.token, answered.item)
     if answered.item is not None:
-        mark_answered(connection, answered.item, answered.replies)
+        mark_answered(connection, answered.item, answered.replies, answered.goes_on)
 
 
 def _finish_turn(connection: Connection, record: TurnRecord, history_kept: int) -> None:

@@ -10,6 +10,7 @@ from sqlalchemy import Connection, bindparam, delete, insert, select, update
 from adapters.storage import tables
 from adapters.storage.columns import Row, from_micros, senseless, storable, to_json, to_micros
 from adapters.storage.engine import Database
+from adapters.storage.history_rows import from_message
 from adapters.storage.session_rows import read_key
 from core.errors import UsedUp
 from core.sessions.history import Image, Message, Role
@@ -88,6 +89,12 @@ class SqlShownStore:
         """Whether a choice keeps the message and was not made yet."""
         found = await self._kept(session, source)
         return found is not None and found[0] is None
+
+    async def find_source(self, key: SessionKey, platform: str, message: str) -> str:
+        """Of the kept message that this one is; empty if there is none."""
+        found = from_message(_shown.c.source, platform, message)
+        kept = select(_shown.c.source).where(_shown.c.session == str(key), found)
+        return await self._database.query(lambda connection: connection.execute(kept.limit(1)).scalar() or "")
 
     async def amend_kept(self, session: SessionKey, source: str, text: str) -> None:
         """Where a choice keeps the message and was not made yet."""

@@ -204,6 +204,14 @@ chats = Table(
     Column("seen_at", _Moment, nullable=False),
 )
 
+members = Table(
+    "members",
+    metadata,
+    Column("session", Text, primary_key=True),
+    Column("person", Text, primary_key=True),
+    Column("roles", Text, nullable=False),
+)
+
 pairings = Table(
     "pairings",
     metadata,

@@ -4,12 +4,12 @@ import json
 from collections.abc import Iterable
 from datetime import datetime
 
-from sqlalchemy import Connection, bindparam, exists, select
+from sqlalchemy import Connection, bindparam, exists, func, select
 
 from adapters.storage.columns import Row, from_micros, senseless, to_micros
 from adapters.storage.engine import Database
 from adapters.storage.session_rows import CURRENT, read_key
-from adapters.storage.tables import chats, choices, decisions, shown, spending
+from adapters.storage.tables import chats, choices, shown
 from core.sessions.key import SessionKey
 from core.sessions.watched import Waiting
 
@@ -35,9 +35,13 @@ _WAITING = (
         shown.c.code.in_(bindparam("codes", expanding=True)),
         shown.c.used_by.is_(None),
         shown.c.at > bindparam("since"),
-        ~exists().where(_later.c.session == shown.c.session, _later.c.card, _later.c.id > shown.c.id),
-        ~exists().where(spending.c.session == shown.c.session, spending.c.at > shown.c.at),
-        ~exists().where(decisions.c.session == shown.c.session, decisions.c.at > shown.c.at),
+        ~exists().where(
+            _later.c.session == shown.c.session,
+            _later.c.sender == shown.c.sender,
+            func.coalesce(_later.c.source, "") == func.coalesce(shown.c.source, ""),
+            _later.c.card,
+            _later.c.id > shown.c.id,
+        ),
     )
     .order_by(shown.c.at)
 )

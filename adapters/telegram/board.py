@@ -1,8 +1,13 @@
 """One reply on the screen: makes the messages of its slot show exactly these screens, with as few calls as that takes."""
 
+import contextlib
+
 from adapters.telegram.notes import Notes, Slot
-from adapters.telegram.screens import Screen
+from adapters.telegram.screens import Screen, digest
+from adapters.telegram.splitting import Piece
 from adapters.telegram.writer import Lost, Writer
+
+UNCONFIRMED = "Telegram did not confirm a message here. If something is missing above, please ask again."
 
 
 class Board:
@@ -30,25 +35,32 @@ class Board:
 
     async def grow(self, screens: tuple[Screen, ...]) -> None:
         """Show an unfinished answer, one try a message. Raises Flooded, Unreachable or Unconfirmed; the rest stays undone."""
-        if self._slot.whole:
+        if self._slot.shown:
             return  # what is there already is more than this
         for at, screen in enumerate(screens):
             await self._put(at, screen, patient=False)
 
     async def finish(self, screens: tuple[Screen, ...]) -> None:
-        """Show the whole reply, however long Telegram makes us wait."""
-        if self._slot.whole:
+        """Show the whole reply, however long Telegram makes us wait.
+
+        A message of which Telegram did not say whether it took it is not sent again: it is most likely there. The person is told.
+        """
+        wanted, lost = digest(screens), False
+        if self._slot.shown == wanted:
             return
         for at, screen in enumerate(screens):
             try:
                 await self._put(at, screen, patient=True)
             except Lost:
-                continue
+                lost = True
         if self._writer.out_of_reach:
             return
         while screens and len(self._slot.messages) > len(screens):
             await self._writer.delete(self._slot.messages.pop())
-        self._slot.whole = True
+        if lost:
+            with contextlib.suppress(Lost):
+                await self._writer.send(Screen(Piece(UNCONFIRMED)), reply_to=None, patient=True)
+        self._slot.shown = wanted
         await self._notes.keep()
 
     async def _put(self, at: int, wanted: Screen, *, patient: bool) -> None:

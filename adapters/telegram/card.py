@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from adapters.telegram.marks import code_over_names, emphasised, is_named
+from adapters.telegram.marks import code_in_facts, emphasised, is_named
 from adapters.telegram.page import Page
 from adapters.telegram.sendable import sendable
 from adapters.telegram.splitting import Piece, split
@@ -32,4 +32,4 @@ def _add_row(page: Page, row: Row) -> None:
     page.add(head, emphasised(head))
     if head and text:
         page.add(" · " if is_named(head) else " " if head.endswith(":") else ": ")
-    page.add(text, code_over_names(text))
+    page.add(text, code_in_facts(text))

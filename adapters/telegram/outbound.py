@@ -11,11 +11,11 @@ from telegram.error import InvalidToken
 from adapters.telegram.board import Board
 from adapters.telegram.drafts import Draft, DraftRefusals, draft_number
 from adapters.telegram.live import Live
-from adapters.telegram.notes import Notes
+from adapters.telegram.notes import Notes, Slot
 from adapters.telegram.places import Address
-from adapters.telegram.query import QueryAnswer, alert_text
+from adapters.telegram.query import GRACE, GRACE_AMONG_OTHERS, QueryAnswer, alert_text
 from adapters.telegram.render import markdown
-from adapters.telegram.screens import Screen, screens
+from adapters.telegram.screens import Screen, digest, screens
 from adapters.telegram.transport import token_refused
 from adapters.telegram.writer import Writer
 from core.clock import Clock
@@ -23,6 +23,7 @@ from core.messages import Delta, Event, Reply, ReplyKind, TurnReport, Working
 
 _log = logging.getLogger(__name__)
 TYPING_EVERY = 4.0
+PRESSED_IN_VAIN = "That press changed nothing, and why can no longer be told to one person alone. Open /model anew."
 
 
 class Delivery:
@@ -39,7 +40,7 @@ class Delivery:
         self._drafts = drafts
         self._to = to
         self._writer = Writer(bot, to, clock)
-        self._query = QueryAnswer(bot, to.query, clock)
+        self._query = QueryAnswer(bot, to.query, clock, GRACE_AMONG_OTHERS if to.onlookers else GRACE)
         self._pressed = to.pressed
         self._written, self._reply_to, self._asked = to.written, to.reply_to, to.asked
         self._grown = 0
@@ -99,7 +100,8 @@ class Delivery:
     async def _whisper(self, reply: Reply) -> bool:
         """Tell a private reply to a press to the person alone. True if it is dealt with, False if it is to be a message.
 
-        In a group an alert is the only way that nobody else sees. If there can be none (any more), it is left out.
+        In a group an alert is the only way that nobody else sees. If there can be none (any more), the chat is told no more than
+        that the press did nothing: a stored change is never private. Whoever may not press does not make the bot speak.
         """
         if not reply.private or reply.shared or reply.prompt:
             return False
@@ -109,6 +111,8 @@ class Delivery:
                     "What a press in chat %s was answered could not be shown to one person alone and is left out.",
                     self._to.chat,
                 )
+                if reply.code != "not_authorised":
+                    await self._show_whole(Reply(kind=ReplyKind.NOTICE, text=PRESSED_IN_VAIN), self._reply_to)
             return True
         return not reply.buttons and await self._query.alert(reply.text)
 
@@ -118,22 +122,28 @@ class Delivery:
         if await self._whisper(reply):
             return
         if reply.replaces or reply.prompt or reply.kind is not ReplyKind.NOTICE:
-            # A mere announcement may be followed by a refusal, which needs the query; the grace second bounds the wait.
+            # A mere announcement may be followed by a refusal, which needs the query; the grace bounds the wait.
             self._query.dismiss()
         if reply.kind in (ReplyKind.TEXT, ReplyKind.ERROR):
             self._stop_typing()
+        if reply.kind is ReplyKind.ERROR:
+            await self._close_growing()
+        await self._show_whole(reply, self._asked if reply.prompt else self._reply_to)
+
+    async def _show_whole(self, reply: Reply, reply_to: int | None) -> None:
+        """Show a reply in its final form: where it has grown, in the message that was pressed, or in messages of its own."""
+        wanted = screens(reply)
         if reply.kind is ReplyKind.TEXT and self._growing is not None:
             (board, live), self._growing = self._growing, None
             await live.settle()
         else:
-            if reply.kind is ReplyKind.ERROR:
-                await self._close_growing()
-            board = self._board(reply.kind, self._asked if reply.prompt else self._reply_to)
+            text = reply.kind is ReplyKind.TEXT
+            board = self._board(self._notes.next_text() if text else self._notes.slot_of(digest(wanted)), reply_to)
         # A question has to be a message of its own: Telegram puts none under one that is there.
         if reply.replaces and self._pressed is not None and not reply.prompt:
             board.take_over(self._pressed)
             self._pressed = None
-        await board.finish(screens(reply))
+        await board.finish(wanted)
 
     async def _withdraw(self) -> None:
         """Remove what the person wrote; nothing can reply to it any more."""
@@ -141,12 +151,12 @@ class Delivery:
             await self._writer.withdraw(message)
         self._written, self._reply_to, self._asked = (), None, None
 
-    def _board(self, kind: ReplyKind, reply_to: int | None) -> Board:
-        return Board(self._writer, self._notes, self._notes.next_slot(kind), reply_to)
+    def _board(self, slot: Slot, reply_to: int | None) -> Board:
+        return Board(self._writer, self._notes, slot, reply_to)
 
     def _grow(self, text: str) -> None:
         if self._growing is None:
-            board = self._board(ReplyKind.TEXT, self._reply_to)
+            board = self._board(self._notes.next_text(), self._reply_to)
             self._growing = board, Live(board, self._clock, self._draft(board))
         self._growing[1].add(text)
 

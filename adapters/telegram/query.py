@@ -13,6 +13,9 @@ from core.messages import Reply
 
 _log = logging.getLogger(__name__)
 GRACE = 1.0
+"""Seconds until a press is answered without a word if nothing was decided: what comes later can be a message."""
+GRACE_AMONG_OTHERS = 10.0
+"""The same where others read along and only an alert is for one person. Telegram takes an answer for longer than that."""
 ALERT_LIMIT = 200
 
 
@@ -28,12 +31,13 @@ def alert_text(reply: Reply) -> str:
 
 
 class QueryAnswer:
-    """Answers a callback query exactly once: with an alert if one is ready within the grace second, else with nothing."""
+    """Answers a callback query exactly once: with an alert if one is ready within the grace, else with nothing."""
 
-    def __init__(self, bot: Bot, query: str | None, clock: Clock) -> None:
+    def __init__(self, bot: Bot, query: str | None, clock: Clock, grace: float) -> None:
         self._bot = bot
         self._query = query
         self._clock = clock
+        self._grace = grace
         self._open = query is not None
         self._task: asyncio.Task[None] | None = None
         if self._open:
@@ -79,7 +83,7 @@ class QueryAnswer:
             self._task.cancel()
 
     async def _after_grace(self) -> None:
-        await self._clock.sleep(GRACE)
+        await self._clock.sleep(self._grace)
         self._open = False
         await self._answer_once()
 

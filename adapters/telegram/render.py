@@ -6,16 +6,16 @@ import logging
 from telegramify_markdown import RenderConfig, convert
 
 from adapters.telegram.card import card
+from adapters.telegram.literal import literal, may_link
 from adapters.telegram.marks import code_over_names, small
 from adapters.telegram.page import Page
 from adapters.telegram.sendable import sendable
-from adapters.telegram.splitting import LIMIT, Entity, Piece, newest, split
+from adapters.telegram.splitting import LIMIT, MOST_ENTITIES, Entity, Piece, newest, split
 from core.messages import Reply, ReplyKind
 
 _log = logging.getLogger(__name__)
 _SHOWN = {"bold", "italic", "underline", "strikethrough", "spoiler", "code", "pre", "text_link"}
 _SHOWN |= {"blockquote", "expandable_blockquote"}
-_SCHEMES = ("http://", "https://", "mailto:")
 _FOOTER_LIMIT = 300
 
 
@@ -44,7 +44,7 @@ def _converted(text: str) -> tuple[str, list[Entity]]:
     """What Markdown shows, and its formats. What cannot be formatted is shown as it was written."""
     text = sendable(text)
     try:
-        shown, found = convert(text, config=_LOOK)
+        shown, found = convert(literal(text), config=_LOOK)
     except Exception:
         # The converter is a parser of foreign text; whatever it stumbles over, the words themselves must get through.
         _log.warning("An answer's Markdown could not be read; it is shown as plain text.", exc_info=True)
@@ -54,7 +54,7 @@ def _converted(text: str) -> tuple[str, list[Entity]]:
     return shown, [
         Entity(entity.type, entity.offset, entity.length, entity.url, entity.language or None)
         for entity in found
-        if entity.type in _SHOWN and entity.length > 0 and (entity.url is None or entity.url.startswith(_SCHEMES))
+        if entity.type in _SHOWN and entity.length > 0 and (entity.url is None or may_link(entity.url))
     ]
 
 
@@ -67,7 +67,7 @@ def _with_footer(pieces: tuple[Piece, ...], footer: str) -> tuple[Piece, ...]:
     below.add("\n\n")
     below.add(line, small(line))
     *before, last = pieces
-    *more, last = split(last.text, last.entities, LIMIT - below.units)
+    *more, last = split(last.text, last.entities, LIMIT - below.units, MOST_ENTITIES - len(below.entities))
     page = Page()
     page.add(last.text, last.entities)
     page.add(below.text, below.entities)

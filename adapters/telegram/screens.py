@@ -1,6 +1,9 @@
 """What stands in the chat for a reply: its messages one by one, with what is under them."""
 
-from dataclasses import dataclass, replace
+import hashlib
+import json
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
 
 from telegram import ForceReply
 
@@ -48,3 +51,9 @@ def screens(reply: Reply) -> tuple[Screen, ...]:
     words = render(in_words) if reply.blocks and keys is not None else ()
     spare = words[0] if len(words) == 1 and len(pieces) == 1 else None
     return (*(Screen(piece) for piece in pieces[:-1]), Screen(pieces[-1], keys, spare))
+
+
+def digest(shown: Sequence[Screen]) -> str:
+    """What tells these messages from others: the same words with the same formats and keys have the same digest."""
+    told = [(asdict(screen.piece), screen.keys and screen.keys.to_dict()) for screen in shown]
+    return hashlib.blake2b(json.dumps(told, sort_keys=True).encode(), digest_size=8).hexdigest()

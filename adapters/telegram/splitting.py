@@ -43,12 +43,15 @@ class Piece:
         return Piece(self.text)
 
 
-def split(text: str, entities: Sequence[Entity] = (), limit: int = LIMIT) -> tuple[Piece, ...]:
+def split(
+    text: str, entities: Sequence[Entity] = (), limit: int = LIMIT, most: int = MOST_ENTITIES
+) -> tuple[Piece, ...]:
     """Cut where a reader would: between blocks, between lines, at a blank; inside a word only if there is no other place.
 
-    Pieces are never blank; together they hold everything but blanks at the cuts. No text, no pieces.
+    Pieces have at most `limit` code units and `most` formats and are never blank; together they hold everything but blanks at the
+    cuts. No text, no pieces.
     """
-    body = _Body(text, entities)
+    body = _Body(text, entities, most)
     return tuple(piece for start, end in _spans(body, limit) if (piece := body.piece(start, end)) is not None)
 
 
@@ -72,8 +75,9 @@ _BEFORE = "…\n"
 class _Body:
     """A text whose places are counted in characters, and its formats with them. Telegram's code units are told by `units`."""
 
-    def __init__(self, text: str, entities: Sequence[Entity]) -> None:
+    def __init__(self, text: str, entities: Sequence[Entity], most: int = MOST_ENTITIES) -> None:
         self.text = text
+        self._most = most
         widths = (2 if ord(character) > 0xFFFF else 1 for character in text)
         self._before = range(len(text) + 1) if text.isascii() else list(accumulate(widths, initial=0))
         self._entities = sorted(entities, key=lambda entity: entity.offset)
@@ -89,8 +93,8 @@ class _Body:
         """The furthest end of a piece that begins at `start`: as many units and formats as one message takes."""
         end = bisect_right(self._before, self._before[start] + limit) - 1
         inside = [first for first, last, _ in self.ranges if last > start and first < end]
-        if len(inside) > MOST_ENTITIES:
-            end = max(inside[MOST_ENTITIES], start + 1)
+        if len(inside) > self._most:
+            end = max(inside[self._most], start + 1)
         return min(max(end, start + 1), len(self.text))
 
     def piece(self, start: int, end: int) -> Piece | None:

@@ -34,7 +34,7 @@ class Speaker:
         """The line as the gateway takes it. In a group's session the bot counts as named: nobody else is listening here."""
         text, has_secret = blot(text, self.known)
         direct = is_direct(self.session)
-        place = Place(direct=direct, ids=() if direct else _place_ids(self.session))
+        place = Place(direct=direct, ids=() if direct else _place_ids(self.session), alone=True)
         return Inbound(
             ingress=ingress,
             sender=self.sender,

@@ -4,13 +4,13 @@ A gateway on the same database goes by a decision with its very next message, an
 """
 
 import argparse
-import getpass
 import os
 from datetime import datetime
 from typing import TYPE_CHECKING
 
 from bot.cli.exit_codes import OK
-from bot.cli.output import on_one_line, say, say_json
+from bot.cli.host_person import host_person
+from bot.cli.output import complain, on_one_line, say, say_json
 from bot.cli.table import say_table
 from core.durations import iso
 
@@ -25,7 +25,6 @@ if TYPE_CHECKING:
 _DONE = {
     "approve": "{who} is let in, in private chats.",
     "deny": "{who} is turned away.",
-    "revoke": "{who} is put out.",
 }
 
 
@@ -48,24 +47,28 @@ def run(args: argparse.Namespace) -> int:
     """0 done, also where it was done before. Raises BotError for what there is not, or what somebody else decided."""
     from bot.paths import Paths
     from bot.system_clock import SystemClock
+    from core.pairing import NO_CODES, put_out, request_view
+    from core.sessions.key import ONE_FOR_ALL
 
-    database, access = _installation(Paths.of(os.environ), make=args.verb not in (None, "list"))
+    database, access, dm_scope = _installation(Paths.of(os.environ), make=args.verb not in (None, "list"))
     clock = SystemClock()
     if args.verb in (None, "list"):
-        _say_list(database, clock.now(), args.json)
+        if dm_scope == ONE_FOR_ALL:
+            complain(NO_CODES)
+        _say_list(database, access, clock.now(), args.json)
         return OK
     request = _decided(args.verb, args.named, database, access, clock)
     if args.json:
-        from core.pairing import request_view
-
         say_json(request_view(request))
+    elif args.verb == "revoke":
+        say(on_one_line(put_out(request, access)))
     else:
         say(_DONE[args.verb].format(who=on_one_line(request.title)))
     return OK
 
 
-def _installation(paths: "Paths", make: bool) -> "tuple[Path, AccessRules]":
-    """The database, and who owns the installation. Without a configuration nobody does."""
+def _installation(paths: "Paths", make: bool) -> "tuple[Path, AccessRules, str]":
+    """The database, who owns the installation, and how wide private sessions are. Without a configuration nobody owns it."""
     from bot.app import database_path
     from bot.environment import read_environment
     from bot.settings_wiring import open_settings
@@ -79,9 +82,9 @@ def _installation(paths: "Paths", make: bool) -> "tuple[Path, AccessRules]":
     except BotError as error:
         if error.code != "no_config":
             raise
-        return paths.database, AccessRules()
+        return paths.database, AccessRules(), ""
     access = AccessRules(owners=frozenset(settings.access.owners))
-    return database_path(settings, paths, environ), access
+    return database_path(settings, paths, environ), access, settings.session.dm_scope
 
 
 def _decided(verb: str, named: str, database: "Path", access: "AccessRules", clock: "Clock") -> "PairingRequest":
@@ -91,26 +94,18 @@ def _decided(verb: str, named: str, database: "Path", access: "AccessRules", clo
 
     async def decide(pairing: "Pairing") -> "PairingRequest":
         act = {"approve": pairing.approve, "deny": pairing.deny, "revoke": pairing.revoke}[verb]
-        return await act(named, _operator(), access)
+        return await act(named, host_person(), access)
 
     with open_pairing(database, clock) as pairing:
         return asyncio.run(decide(pairing))
 
 
-def _operator() -> str:
-    """Who decides here. Whoever runs commands on the host can do anything there; the name is for the record."""
-    try:
-        return f"host:{getpass.getuser()}"
-    except (KeyError, OSError):  # a user without a name, as in many containers
-        return f"host:{os.getuid()}"
-
-
-def _say_list(database: "Path", now: datetime, as_json: bool) -> None:
+def _say_list(database: "Path", access: "AccessRules", now: datetime, as_json: bool) -> None:
     from bot.pairing_wiring import read_pairings
-    from core.pairing import PairingState, request_view
+    from core.pairing import PairingState, request_view, undecided
 
     found = read_pairings(database)
-    waiting = [one for one in found if one.state is PairingState.WAITING and one.expires_at > now]
+    waiting = undecided([one for one in found if one.state is PairingState.WAITING and one.expires_at > now], access)
     paired = [one for one in found if one.state is PairingState.APPROVED]
     if as_json:
         say_json({"waiting": [request_view(one) for one in waiting], "paired": [request_view(one) for one in paired]})

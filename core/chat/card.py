@@ -24,6 +24,7 @@ from core.resolution.view import Sees, standing
 
 _RETRY = ("Try again", "")
 _KEPT = "Your message is kept and runs when you choose"
+_HOW = "Answer with a button or /model <number>."
 _PRICE = " (metered)"
 _SHORTEST_LOAN = timedelta(minutes=1)
 _MOST_LINES = 10
@@ -138,7 +139,7 @@ def _nobody(snapshot: Snapshot, resolution: Resolution, attempts: Sequence[Attem
     listed = [Row(p.id, words.state(p, snapshot.now), Tone(tone_of(p))) for p in visible]
     last = Row("", "Your message is kept. Choose another model with /model.")
     rows = (Row("", told, Tone.BAD), *_some_rows(listed), *_tried(attempts), last)
-    choices = [_RETRY, *(check_choices(resolution.placed) if owner else ())]
+    choices = [_RETRY, *(check_choices(visible) if owner else ())]
     data = {"profile": None, "reason": code, "until": iso(until)}
     return _card(code, lead, choices, data, Block("Nobody can answer now", rows))
 
@@ -225,7 +226,7 @@ def _card(code: str, lead: list[str], choices: list[tuple[str, str]], data: dict
     buttons = tuple(
         Button(n=n, label=label, command=command, group="action") for n, (label, command) in enumerate(choices, start=1)
     )
-    lines = [*lead, *(f"{b.n:>3}. {b.label}" for b in buttons), "Answer with a button or /model <number>."]
+    lines = [*lead, *map(_numbered, buttons), _HOW]
     listed = [{"n": b.n, "label": b.label, "command": b.command or None} for b in buttons]
     return Reply(
         kind=ReplyKind.ERROR,
@@ -244,6 +245,21 @@ def card_again(told: Reply, snapshot: Snapshot, resolution: Resolution, sees: Se
     card = unserved(snapshot, resolution, (), sees, owner)
     before = Block("", tuple(Row("", line) for line in told.text.splitlines()))
     return replace(card, text=f"{told.text}\n{card.text}", blocks=(before, *card.blocks))
+
+
+def without_choices(card: Reply) -> Reply:
+    """The card for somebody who may chat here and choose nothing: the kept message can be tried again, no more."""
+    plain = (button for button in card.buttons if not button.command and not button.press)
+    buttons = tuple(replace(button, n=n) for n, button in enumerate(plain, start=1))
+    gone = {_HOW, *map(_numbered, card.buttons)}
+    lines = [line for line in card.text.splitlines() if line not in gone]
+    lines += [f"Press the button to have it tried again: {button.label}." for button in buttons]
+    data = {key: value for key, value in card.data.items() if key != "choices"}
+    return replace(card, text="\n".join(lines), data=data, buttons=buttons)
+
+
+def _numbered(button: Button) -> str:
+    return f"{button.n:>3}. {button.label}"
 
 
 def retry_card(reply: Reply) -> Reply:

@@ -11,7 +11,7 @@ from core.chat.serving import Answer, Parts, Serving
 from core.chat.spending import spent_on
 from core.chat.stop import Stop
 from core.errors import FailureReason
-from core.messages import Event, Reply, ReplyKind, Working, reply_to_json
+from core.messages import Event, Reply, ReplyKind, reply_to_json
 from core.resolution.resolver import resolve
 from core.resolution.snapshot import Snapshot
 from core.screening import Screen
@@ -33,7 +33,6 @@ async def compact(
     parts: Parts, first: Snapshot, screen: Screen, stop: Stop, item: int | None, wish: str
 ) -> AsyncGenerator[Event, None]:
     """Replace the history by its summary. `wish`: what to pay attention to. Whatever fails leaves the history as it is."""
-    yield Working()
     key, epoch = first.session.key, first.session.epoch
     history = await parts.sessions.history(key, epoch, first.rules.history_messages)
     if len(history) < 2:

@@ -73,6 +73,11 @@ def source_of(sender: Sender, message: str) -> str:
     return f"{sender.key}/{message}" if message else ""
 
 
+def is_source(source: str, platform: str, message: str) -> bool:
+    """Whether `source` names this message of the platform, whoever wrote it."""
+    return bool(message) and source.startswith(f"{platform}:") and source.endswith(f"/{message}")
+
+
 def _author(source: str) -> str:
     return source.rpartition("/")[0]
 

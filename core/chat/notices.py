@@ -3,6 +3,8 @@
 from collections.abc import Sequence
 
 from core.chat.attempts import Attempt
+from core.chat.stop import Stop
+from core.messages import Reply, ReplyKind
 from core.models.lookup import quote
 from core.resolution import words
 from core.resolution.resolver import METERED, SUBSCRIPTION, Candidate, PinSource, Resolution, costs, pin_is_out
@@ -100,6 +102,14 @@ def _moved_on(snapshot: Snapshot, resolution: Resolution, last: Served, profile:
     if auto is not None and auto_pin_is_idle(auto, snapshot.now, snapshot.rules.sticky_idle):
         return "this chat has rested, so the order begins anew"
     return "the order, or the choice of the chat above, was changed" if snapshot.parent else "the order was changed"
+
+
+def stopped_early(stop: Stop, is_begun: bool = False) -> Reply:
+    """What is told of an answer that a person has ended, after what of it had been said."""
+    if stop.forgets:
+        return Reply(kind=ReplyKind.NOTICE, text="The message was deleted, so its answer ends here.")
+    text = "Stopped here." if is_begun else "Stopped. Nothing had been said yet."
+    return Reply(kind=ReplyKind.NOTICE, text=text)
 
 
 def ended(snapshot: Snapshot, choices: Sequence[Choice], now_chosen: str) -> tuple[str, tuple[Decision, ...]]:

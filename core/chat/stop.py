@@ -24,9 +24,10 @@ class Stop:
                 self._limit.reschedule(asyncio.get_running_loop().time())
 
     @asynccontextmanager
-    async def within(self, seconds: float) -> AsyncGenerator[None, None]:
-        """Raises TimeoutError when the block takes longer, or as soon as the end is asked for."""
-        async with asyncio.timeout(0 if self.asked else max(0.0, seconds)) as limit:
+    async def within(self, seconds: float | None) -> AsyncGenerator[None, None]:
+        """Raises TimeoutError when the block takes longer (None: it has no limit), or as soon as the end is asked for."""
+        span = seconds if seconds is None else max(0.0, seconds)
+        async with asyncio.timeout(0 if self.asked else span) as limit:
             self._limit = limit
             try:
                 yield

@@ -12,7 +12,7 @@ from core.chat.card import unserved
 from core.chat.compaction import compact
 from core.chat.completion import StopReason, TextDelta
 from core.chat.footer import footer_line, with_footer
-from core.chat.notices import ended, unasked_change
+from core.chat.notices import ended, stopped_early, unasked_change
 from core.chat.ports import ProviderClient
 from core.chat.report import report
 from core.chat.serving import Answer, Parts, Serving
@@ -20,12 +20,12 @@ from core.chat.spending import spent_on
 from core.chat.stop import Stop
 from core.clock import Clock
 from core.errors import StorageError
-from core.messages import Delta, Event, Reply, ReplyKind, TurnReport, Working, reply_to_json
+from core.messages import Delta, Event, Reply, ReplyKind, TurnReport, reply_to_json
 from core.resolution import words
 from core.resolution.resolver import resolve
 from core.resolution.snapshot import Snapshot
 from core.resolution.source import SnapshotSource
-from core.resolution.view import Sees, everyone
+from core.resolution.view import Sees
 from core.screening import Screen, ScreenedStream
 from core.sessions.history import Message, Role, without
 from core.sessions.ports import Answered, SessionStore, TurnRecord
@@ -44,7 +44,7 @@ log = logging.getLogger(__name__)
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TurnInput:
     """What a turn is about. `item` is the inbox item that it answers. `insists`: a person has asked to try once more, so that a
-    strict pin is tried although it is out."""
+    strict pin is tried although it is out. `sees`: which profiles those may see who read the answer."""
 
     question: Message
     sees: Sees
@@ -56,8 +56,6 @@ class TurnInput:
     """Whether the sender may have a credential checked that is out."""
     stop: Stop = field(default_factory=Stop)
     footer: Footer = Footer.OFF
-    all_see: Sees = everyone
-    """Which profiles everybody who reads the answer may see: what its footer may name."""
 
 
 class Turns:
@@ -84,7 +82,6 @@ class Turns:
 
     async def run(self, first: Snapshot, turn: TurnInput) -> AsyncGenerator[Event, None]:
         """Serve one message. `first` is the snapshot that the turn begins with; a choice made meanwhile holds from the next."""
-        yield Working()
         parts = self._parts
         attempts = Attempts(parts.provider, parts.health, parts.clock, first.rules, turn.stream, turn.stop)
         serving = Serving(parts, first, attempts)
@@ -127,7 +124,7 @@ class Turns:
             return self._paid(first, attempts), [screened(reply) for reply in (*partial, card)]
         text = turn.screen.text(answer.completed.text)
         paid = spent_on(answer.snapshot, answer.candidate, answer.completed.usage, self._clock.now())
-        line = footer_line(turn.footer, answer.snapshot, answer.candidate, paid, turn.all_see)
+        line = footer_line(turn.footer, answer.snapshot, answer.candidate, paid, turn.sees)
         served = with_footer(Reply(kind=ReplyKind.TEXT, text=text), line)
         if not text.strip():
             served = Reply(kind=ReplyKind.NOTICE, text="The model gave an empty answer.")
@@ -164,10 +161,8 @@ class Turns:
         text = turn.screen.text(attempts.shown)
         said = [self._footed(first, turn, attempts)] if text.strip() else []
         if not said and not turn.stop.forgets:
-            told = [Reply(kind=ReplyKind.NOTICE, text="Stopped. Nothing had been said yet.")]
-            return self._paid(first, attempts), told
-        why = "The message was deleted, so its answer ends here." if turn.stop.forgets else "Stopped here."
-        replies = [*said, Reply(kind=ReplyKind.NOTICE, text=why)]
+            return self._paid(first, attempts), [stopped_early(turn.stop)]
+        replies = [*said, stopped_early(turn.stop, is_begun=bool(said))]
         messages = () if turn.stop.forgets else (question, Message(Role.ASSISTANT, text))
         answered = None if turn.item is None else Answered(turn.item, tuple(reply_to_json(r) for r in replies))
         return self._unanswered(first, attempts, messages, answered), replies
@@ -180,7 +175,7 @@ class Turns:
             return reply
         candidate, usage = attempts.unfinished[-1]
         paid = spent_on(first, candidate, usage, self._clock.now())
-        return with_footer(reply, footer_line(turn.footer, first, candidate, paid, turn.all_see))
+        return with_footer(reply, footer_line(turn.footer, first, candidate, paid, turn.sees))
 
     def _unfinished(self, first: Snapshot, attempts: Attempts) -> tuple[Spent, ...]:
         """What answers have cost that nobody has read to the end."""

@@ -4,10 +4,10 @@ from dataclasses import replace
 
 from core.auth.order import Placed
 from core.auth.profiles import PinMode
-from core.commands.choose import Chosen, choose
+from core.commands.choose import Chosen, asked_for, choose
 from core.commands.command import Change, CommandContext, Outcome
 from core.commands.model_request import ModelRequest
-from core.commands.visibility import is_owner, sees
+from core.commands.visibility import sees
 from core.messages import Button, Reply, ReplyKind
 from core.resolution import words
 from core.resolution.resolver import Resolution, pin_is_out, resolve
@@ -28,11 +28,10 @@ def change(context: CommandContext, request: ModelRequest) -> Outcome:
         action=chosen.action,
         before=words.choice_name(was.selected.choice, default),
         after=words.choice_name(is_now.selected.choice, default),
-        reason=f"/model {_asked(request)}".strip(),
+        reason=f"/model {_asked(request, chosen)}".strip(),
     )
     lines = [*_account(request, chosen, was, after, is_now), *_notes(context, after, is_now)]
-    access = before.rules.access
-    data = session_view(after, is_now, sees(context.sender, access), is_owner(context.sender, access))
+    data = session_view(after, is_now, context.readers_there.sees, context.readers_there.owner)
     buttons = _next_steps(context, chosen, is_now) if context.rows and not context.on_card else ()
     reply = Reply(kind=ReplyKind.NOTICE, text="\n".join(lines), data=data, buttons=buttons)
     return Outcome((reply,), Change(chosen.session, (decision,)))
@@ -51,10 +50,10 @@ def _next_steps(context: CommandContext, chosen: Chosen, is_now: Resolution) -> 
     )
 
 
-def _asked(request: ModelRequest) -> str:
+def _asked(request: ModelRequest, chosen: Chosen) -> str:
     if request.selector is None:
         return request.mode.value if request.mode else request.form.value
-    return request.selector.model + (f"@{request.selector.profile}" if request.selector.profile else "")
+    return asked_for(request.selector, chosen)
 
 
 def _account(request: ModelRequest, chosen: Chosen, was: Resolution, after: Snapshot, is_now: Resolution) -> list[str]:

@@ -37,6 +37,14 @@ def choose(asker: Asker, request: ModelRequest) -> Chosen:
     return chosen
 
 
+def asked_for(selector: Selector, chosen: Chosen) -> str:
+    """What was asked for, as a decision keeps it: a credential by its whole id, which is taken out for who may not see it."""
+    pin = chosen.session.choices[-1].pin if chosen.action == "pin" else None
+    if pin is None:
+        return selector.model
+    return f"{selector.model if selector.profile is not None else ''}@{pin.profile}"
+
+
 def check_pins(asker: Asker, after: Session) -> None:
     """Raises UserError if the session would have a pin that it has not and that the asker may not give, or see."""
     now = asker.snapshot.now

@@ -6,7 +6,7 @@ from functools import partial
 
 from core.auth.order import Placed
 from core.commands.command import Change, CommandContext, Outcome
-from core.commands.visibility import is_owner
+from core.commands.visibility import Sees, is_owner
 from core.errors import Failure, UserError, shown
 from core.messages import Button, Reply, ReplyKind
 from core.models.ref import ModelRef
@@ -48,7 +48,7 @@ async def _asked(context: CommandContext, model: ModelRef, placed: Placed) -> Ou
     stands = next((one for one in after.placed(model) if one.id == placed.id), replace(placed, block=None))
     if failure is not None:
         told = _still_out(stands, model, failure, after)
-        return Outcome((told if context.on_card else with_checks(told, after),), goes_on=False)
+        return Outcome((told if context.on_card else with_checks(told, after, context.reader.sees),), goes_on=False)
     decision = Decision(
         at=after.now,
         actor=context.sender.key,
@@ -61,7 +61,7 @@ async def _asked(context: CommandContext, model: ModelRef, placed: Placed) -> Ou
     if is_out(stands):
         text = f"The provider accepts {placed.id}, but another request has failed meanwhile: {_is_now(stands, after)}."
     reply = Reply(kind=ReplyKind.NOTICE, text=text, data={"profile": placed.id, "model": str(model)})
-    told = reply if context.on_card else with_checks(reply, after)
+    told = reply if context.on_card else with_checks(reply, after, context.readers_there.sees)
     return Outcome((told,), Change(None, (decision,)), goes_on=not is_out(stands))
 
 
@@ -80,9 +80,10 @@ def _is_now(stands: Placed, after: Snapshot) -> str:
     return f"{stands.id} is {words.state(stands, after.now)}"
 
 
-def with_checks(reply: Reply, snapshot: Snapshot) -> Reply:
-    """The reply with a button for each credential in use that is out. For owners."""
-    choices = check_choices(placed for _, placed in in_use(snapshot, resolve(snapshot)))
+def with_checks(reply: Reply, snapshot: Snapshot, may_see: Sees) -> Reply:
+    """The reply with a button for each credential in use that is out and may be named. For owners."""
+    used = (placed for _, placed in in_use(snapshot, resolve(snapshot)))
+    choices = check_choices(placed for placed in used if placed.profile is not None and may_see(placed.profile))
     if not choices:
         return reply
     buttons = tuple(

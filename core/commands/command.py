@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 
 from core.commands.checks import Checks
+from core.commands.visibility import EVERYBODY, Reader
 from core.messages import Reply, Sender
 from core.pairing import Pairing
 from core.resolution.snapshot import Snapshot
@@ -43,6 +44,8 @@ class Asker:
 
     snapshot: Snapshot
     sender: Sender
+    reader: Reader = EVERYBODY
+    """Who reads the answer, and so what it may name. What may be done depends on the sender."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,6 +54,8 @@ class CommandContext(Asker):
 
     sessions: SessionStore
     checks: Checks
+    readers_there: Reader = EVERYBODY
+    """Who reads what is told of a stored change."""
     busy: bool = False
     """A turn of this session is running: a change holds from the next one."""
     stop: Callable[[], None] | None = None

@@ -3,11 +3,11 @@
 from dataclasses import replace
 
 from core.auth.provider_names import provider_id
-from core.commands.choose import Chosen, choose
+from core.commands.choose import Chosen, asked_for, choose
 from core.commands.command import Asker, Change, CommandContext, Outcome
-from core.commands.model_request import Form, ModelRequest
+from core.commands.model_request import RESERVED, Form, parse_request
 from core.commands.pin_lookup import visible_profiles
-from core.errors import UserError
+from core.errors import UserError, shown
 from core.messages import Button, Reply, ReplyKind, Sender
 from core.models.lookup import Lookup
 from core.models.selector import Selector, eight_digit_profile, find_directive
@@ -24,9 +24,30 @@ _SHORTEST_NEAR = 6
 def split_new(snapshot: Snapshot, sender: Sender, argument: str) -> tuple[str, str]:
     """What follows `/new`, cut: the model or credential that its first words name (for the command), and the message after it.
 
-    Words that name none are the message. Raises UserError where they name one that cannot be chosen, or several.
+    Words that name none are the message. Where nothing but options follows (`for 2h`, `once`), they belong to the command. Raises
+    UserError where the words name a model that cannot be chosen, or several, or are a word of `/model` and nothing else.
     """
-    text = argument.strip()
+    reference, message = _split(snapshot, sender, argument.strip())
+    if not reference and message.lower() in RESERVED:
+        raise UserError(
+            "usage",
+            f"/new takes a model or a message, and {shown(message)} is a word of /model. Nothing was changed.",
+            "Write /new alone, /new <model>, or /new and a message.",
+        )
+    return (f"{reference} {message}", "") if reference and _are_options(message) else (reference, message)
+
+
+def _are_options(words: str) -> bool:
+    """Whether this ends or shapes a choice, and is nothing that could be a message."""
+    if not words:
+        return False
+    try:
+        return parse_request(f"x@x {words}").selector is not None
+    except UserError:
+        return False
+
+
+def _split(snapshot: Snapshot, sender: Sender, text: str) -> tuple[str, str]:
     directive = find_directive(f"/model {text}")
     if directive is None or directive.selector is None or directive.argument is None:
         return "", text
@@ -129,13 +150,14 @@ def _chosen(context: CommandContext, reference: str) -> Outcome:
     """A new conversation with what was named. Whatever keeps that from being chosen leaves the old one as it is."""
     snapshot = context.snapshot
     now, before = snapshot.now, snapshot.session
-    directive = find_directive(f"/model {reference}")
-    selector = directive.selector if directive is not None else None
-    if directive is None or selector is None or directive.tail:
+    request = parse_request(reference)
+    if request.form is Form.NUMBER:
+        request = replace(request, form=Form.SELECT)  # a model may be called so
+    if request.selector is None:
         raise UserError("usage", "That is no model. Nothing was changed.", "Write /new <model>@<profile> <message>.")
     fresh = replace(snapshot, session=before.reset(snapshot.rules.on_reset is OnReset.KEEP, now))
-    asker = Asker(snapshot=fresh, sender=context.sender)
-    chosen = choose(asker, ModelRequest(form=Form.SELECT, selector=selector))
+    asker = Asker(snapshot=fresh, sender=context.sender, reader=context.reader)
+    chosen = choose(asker, request)
     # What stood before the whole of it is what undo brings back.
     after = replace(chosen.session, undo=before.standing(now) or before.undo)
     lines = ["New conversation. The history is gone.", *_account(snapshot, after, chosen)]
@@ -145,7 +167,7 @@ def _chosen(context: CommandContext, reference: str) -> Outcome:
         fate = "The pin is kept; before it was" if chosen.kept else "Released:"
         lines.append(f"{fate} {name}. /model undo brings that back.")
     reply = Reply(kind=ReplyKind.NOTICE, text="\n".join(lines))
-    return Outcome((reply,), changed(context, after, "reset", f"/new {reference}"))
+    return Outcome((reply,), changed(context, after, "reset", f"/new {asked_for(request.selector, chosen)}"))
 
 
 def _account(snapshot: Snapshot, after: Session, chosen: Chosen) -> list[str]:

@@ -6,9 +6,9 @@ from core.commands.command import CommandContext, Outcome
 from core.commands.visibility import is_owner
 from core.errors import UserError, shown
 from core.messages import Block, Button, Reply, ReplyKind, Row, Tone
-from core.pairing import Pairing, PairingRequest, request_view
+from core.pairing import NO_CODES, Pairing, PairingRequest, put_out, request_view
 from core.resolution.labels import shorten
-from core.sessions.key import SessionKey
+from core.sessions.key import ONE_FOR_ALL, SessionKey
 
 USAGE = "Write /pairing, /pairing approve <code>, /pairing deny <code> or /pairing revoke <platform:id>."
 PER_PAGE = 8
@@ -23,7 +23,7 @@ async def pairing(context: CommandContext, argument: str) -> Outcome:
     if verb in ("", "list") and (not named or _is_number(named)):
         if _is_shared(context.snapshot.session.key):
             raise UserError("usage", "Who asks to be let in is shown in private only.", "Write /pairing to me alone.")
-        return Outcome((await _list(context.pairing, int(named[:6] or 1)),))
+        return Outcome((await _list(context, context.pairing, int(named[:6] or 1)),))
     if verb in ("approve", "deny", "revoke") and named and " " not in named:
         return Outcome((await _decide(context, context.pairing, verb, named),))
     raise UserError("usage", f"/pairing {shown(argument)} was not understood. Nothing was changed.", USAGE)
@@ -39,12 +39,15 @@ async def _decide(context: CommandContext, pairings: Pairing, verb: str, named: 
         text = f"{request.title} is turned away. /pairing approve {request.person} lets them in after all."
     else:
         request = await pairings.revoke(named, by, access)
-        text = f"{request.title} is put out. /pairing approve {request.person} lets them in again."
+        text = put_out(request, access)
+        if request.person not in access.owners:
+            text += f" /pairing approve {request.person} lets them in again."
     return Reply(kind=ReplyKind.NOTICE, text=text, data={"request": request_view(request)})
 
 
-async def _list(pairings: Pairing, page: int) -> Reply:
-    waiting, approved = await pairings.waiting(), await pairings.approved()
+async def _list(context: CommandContext, pairings: Pairing, page: int) -> Reply:
+    rules = context.snapshot.rules
+    waiting, approved = await pairings.waiting(rules.access), await pairings.approved()
     pages = max(1, -(-len(approved) // PER_PAGE))
     page = min(max(page, 1), pages)
     people = approved[(page - 1) * PER_PAGE : page * PER_PAGE]
@@ -62,15 +65,15 @@ async def _list(pairings: Pairing, page: int) -> Reply:
     data = {"waiting": [request_view(one) for one in waiting], "paired": [request_view(one) for one in approved]}
     return Reply(
         kind=ReplyKind.NOTICE,
-        text=_as_text(blocks, buttons),
+        text=_as_text(blocks, buttons, NO_CODES if rules.dm_scope == ONE_FOR_ALL else ""),
         data=data,
         buttons=buttons,
         blocks=tuple(block for block in blocks if block.rows),
     )
 
 
-def _as_text(blocks: Sequence[Block], buttons: Sequence[Button]) -> str:
-    lines: list[str] = []
+def _as_text(blocks: Sequence[Block], buttons: Sequence[Button], warning: str) -> str:
+    lines = [warning, ""] if warning else []
     for block in blocks:
         facts = [f"  {row.head}: {row.text}" for row in block.rows]
         lines += [f"{block.title}:", *(facts or ["  nobody"]), ""]

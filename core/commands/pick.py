@@ -37,7 +37,7 @@ async def _use(context: CommandContext, link: links.Link) -> Outcome:
     if ref is None or not choices.has(ref):
         return await steps.home(context, *steps.vanished(ref))
     profile = end.removeprefix("@") if end.startswith("@") else None
-    if profile is not None and not any(placed.id == profile for placed in choices.credentials(ref)):
+    if profile is not None and not choices.may_pin(ref, profile):
         told = f"{profile} can no longer be pinned for {ref}. Nothing was changed."
         return await steps.credentials(context, ref, 0, "", told, "profile_not_found")
     request = ModelRequest(

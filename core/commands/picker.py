@@ -5,7 +5,6 @@ from typing import Any
 
 from core.commands.command import CommandContext, Outcome
 from core.commands.picker_choices import Choices
-from core.commands.visibility import sees
 from core.errors import Suggestion, UserError, shown
 from core.messages import Button, Reply, ReplyKind
 from core.models.lookup import quote
@@ -124,7 +123,7 @@ def _model_choice(snapshot: Snapshot, ref: ModelRef, current: bool) -> dict[str,
 
 def _credential_choices(context: CommandContext, resolution: Resolution) -> list[dict[str, Any]]:
     snapshot, ref = context.snapshot, resolution.selected.ref
-    may_see = sees(context.sender, snapshot.rules.access)
+    may_see = context.reader.sees
     alias = next(iter(snapshot.rules.catalog.aliases_of(ref)), None)
     pinned = resolution.pinned.profile if resolution.pinned and resolution.pinned.pin else None
     choices = []

@@ -7,7 +7,7 @@ from functools import cached_property
 from core.auth.order import Placed
 from core.auth.provider_names import credential_provider
 from core.commands.command import CommandContext
-from core.commands.visibility import sees
+from core.commands.visibility import Sees, sees
 from core.models.match import Nearness, Typed, rank
 from core.models.ref import ModelRef
 from core.resolution.labels import best_state
@@ -20,14 +20,14 @@ MOST_RECENT = 4
 
 
 class Choices:
-    """Everything that one sender may choose in one session, at one moment."""
+    """Everything that one sender may choose in one session, at one moment, as far as it may be shown where it is read."""
 
     def __init__(self, context: CommandContext) -> None:
         self.context = context
         self.snapshot = context.snapshot
         self.resolution = resolve(context.snapshot)
         self.lookup = context.snapshot.lookup
-        self.may_see = sees(context.sender, context.snapshot.rules.access)
+        self.may_see = context.reader.sees
 
     @property
     def current(self) -> ModelRef:
@@ -77,14 +77,20 @@ class Choices:
         return ref in self.models(ref.provider) or self.lookup.holds(ref)
 
     def credentials(self, ref: ModelRef) -> tuple[Placed, ...]:
-        """The credentials of a model's provider that the sender may pin, in their order."""
+        """The credentials of a model's provider that may be shown, in their order."""
+        return self._credentials(ref, self.may_see)
+
+    def may_pin(self, ref: ModelRef, profile: str) -> bool:
+        """Whether the sender may pin a credential for a model, shown here or not."""
+        allowed = sees(self.context.sender, self.snapshot.rules.access)
+        return any(placed.id == profile for placed in self._credentials(ref, allowed))
+
+    def _credentials(self, ref: ModelRef, fits: Sees) -> tuple[Placed, ...]:
         own = credential_provider(ref.provider)
         return tuple(
             one
             for one in self.snapshot.placed(ref)
-            if one.profile is not None
-            and self.may_see(one.profile)
-            and credential_provider(one.profile.provider) == own
+            if one.profile is not None and fits(one.profile) and credential_provider(one.profile.provider) == own
         )
 
     def state(self, ref: ModelRef) -> str:

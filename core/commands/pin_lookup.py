@@ -33,20 +33,19 @@ def find_profile(asker: Asker, text: str, model: ModelRef) -> AuthProfile:
             "profile_wrong_provider",
             f"{found[0].id} is a credential of {found[0].provider}, but {model} needs one of {model.provider}. "
             "Nothing was changed.",
-            _offer(visible, provider),
+            _offer(asker, provider),
         )
     raise not_found(asker, text, model)
 
 
 def not_found(asker: Asker, text: str, model: ModelRef) -> UserError:
     """The error for a profile that does not exist, or not for this sender."""
-    visible, provider = visible_profiles(asker), credential_provider(model.provider)
-    fitting = [p for p in visible.values() if credential_provider(p.provider) == provider]
+    provider = credential_provider(model.provider)
     return UserError(
         "profile_not_found",
         f"No profile {shown(text)} for {model.provider}. Nothing was changed.",
-        _offer(visible, provider),
-        tuple(Suggestion(f"/model {quote(str(model), p.id)}", p.id) for p in fitting[:MOST_OFFERED]),
+        _offer(asker, provider),
+        tuple(Suggestion(f"/model {quote(str(model), name)}", name) for name in _named(asker, provider)[:MOST_OFFERED]),
     )
 
 
@@ -61,8 +60,14 @@ def _any_case(visible: dict[str, AuthProfile], wanted: str) -> AuthProfile | Non
     return same[0] if len(same) == 1 else None
 
 
-def _offer(visible: dict[str, AuthProfile], provider: str) -> str:
-    ids = [p.id for p in visible.values() if credential_provider(p.provider) == provider]
+def _named(asker: Asker, provider: str) -> list[str]:
+    """The provider's profiles that an answer may name."""
+    profiles = asker.snapshot.credentials.profiles.values()
+    return [p.id for p in profiles if asker.reader.sees(p) and credential_provider(p.provider) == provider]
+
+
+def _offer(asker: Asker, provider: str) -> str:
+    ids = _named(asker, provider)
     if not ids:
         return f"You may pin none of {provider}; /model auto uses what there is."
     more = f" and {len(ids) - MOST_NAMED} more" if len(ids) > MOST_NAMED else ""

@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from core.commands.errors_told import ANEW
 from core.commands.model import no_picker
 from core.commands.parse import Invocation
+from core.commands.picker_steps import PROMPT
 from core.errors import UsedUp, UserError
 from core.messages import Inbound, Ingress, Sender
 from core.resolution.snapshot import Snapshot
@@ -65,17 +66,28 @@ async def find_press(store: ShownStore, snapshot: Snapshot, inbound: Inbound, no
     return _pressed(shown, _at(shown.presses, number) or _at(shown.commands, number))
 
 
-async def find_prompt(store: ShownStore, snapshot: Snapshot, inbound: Inbound, now: datetime) -> Pressed | None:
-    """The command that a message completes by replying to the question that was put to its sender last; None if it does not."""
+async def find_prompt(
+    store: ShownStore, snapshot: Snapshot, inbound: Inbound, now: datetime, may_choose: bool
+) -> Pressed | None:
+    """The command that a message completes by replying to the question that was put to its sender last; None if it does not.
+    Raises number_without_picker if it replies to a question of the picker that waits for no answer from them: what it says was
+    never meant for a model."""
     quoted = inbound.quoted
-    if inbound.ingress is not Ingress.MESSAGE or quoted is None or not quoted.own or not inbound.text.strip():
+    if inbound.ingress is not Ingress.MESSAGE or quoted is None or not quoted.own:
         return None
+    asked, text = quoted.text.strip(), inbound.text.strip()
     shown = await store.last_shown(snapshot.session.key, inbound.sender.key)
-    if shown is None or not shown.prompt or not shown.commands or now - shown.at > NUMBERS_HOLD:
-        return None
-    if not quoted.text.strip().startswith(shown.prompt.strip()):
-        return None
-    return _pressed(shown, f"{shown.commands[0]} {inbound.text.strip()}")
+    waits = shown is not None and shown.prompt and shown.commands and now - shown.at <= NUMBERS_HOLD
+    if shown is not None and waits and may_choose and text and asked.startswith(shown.prompt.strip()):
+        return _pressed(shown, f"{shown.commands[0]} {text}")
+    if asked.startswith(PROMPT):
+        raise UserError(
+            "number_without_picker",
+            "The picker's question takes no answer from you now. Nothing was changed, and nothing was passed on.",
+            "Open a new picker with /model.",
+            (ANEW,),
+        )
+    return None
 
 
 def _at(commands: tuple[str, ...], number: int) -> str:

@@ -48,16 +48,17 @@ def show_status(context: CommandContext, arguments: Sequence[str] = ()) -> Outco
         data=data,
         blocks=tuple(view.blocks(part, page, pages)),
     )
-    reply = with_checks(reply, view.snapshot) if view.owner else reply
+    if is_owner(context.sender, view.snapshot.rules.access):
+        reply = with_checks(reply, view.snapshot, view.may_see)
     return Outcome((_with_steps(view, reply, command, page, pages) if context.rows else reply,))
 
 
 class _View(Choices):
-    """The state of one session as one sender may see it."""
+    """The state of one session as those may see it who read it."""
 
     def __init__(self, context: CommandContext) -> None:
         super().__init__(context)
-        self.owner = is_owner(context.sender, context.snapshot.rules.access)
+        self.owner = context.reader.owner
         self._screen = screen_of(self)
 
     def asked(self, arguments: Sequence[str]) -> tuple[str | None, int]:

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 from core.auth.profiles import AuthProfile
 from core.commands.command import Change, CommandContext, Outcome
-from core.commands.visibility import is_owner, sees
+from core.commands.visibility import is_owner
 from core.errors import UserError, shown
 from core.messages import Block, Reply, ReplyKind, Row
 from core.screening import HIDDEN
@@ -59,7 +59,7 @@ async def _everywhere(context: CommandContext) -> Outcome:
     """All chats together, for who answers for the money."""
     if not is_owner(context.sender, context.snapshot.rules.access):
         raise UserError("not_authorised", "What all chats have used is for owners.", "/usage shows this chat.")
-    totals = await context.sessions.all_totals()
+    totals = _seen(context, await context.sessions.all_totals())
     if not totals:
         return _told("Nothing has been used yet.", totals, None, ())
     text, blocks = _listed((
@@ -70,8 +70,8 @@ async def _everywhere(context: CommandContext) -> Outcome:
 
 
 def _seen(context: CommandContext, totals: Iterable[Total]) -> tuple[Total, ...]:
-    """Credentials that the sender may not see become one."""
-    may_see = sees(context.sender, context.snapshot.rules.access)
+    """Credentials that may not be named here become one."""
+    may_see = context.reader.sees
     known: Callable[[str], AuthProfile | None] = context.snapshot.credentials.profiles.get
     plain = (
         replace(total, profile=HIDDEN) if (profile := known(total.profile)) and not may_see(profile) else total

@@ -6,7 +6,9 @@ from dataclasses import dataclass, replace
 _AGENT = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}")
 _THREAD = ":thread:"
 DEFAULT_AGENT = "main"
-DM_SCOPES = ("main", "per-peer", "per-channel-peer", "per-account-channel-peer")
+ONE_FOR_ALL = "main"
+"""The chat of the one session that all private chats share where `session.dm_scope` is "main"."""
+DM_SCOPES = (ONE_FOR_ALL, "per-peer", "per-channel-peer", "per-account-channel-peer")
 
 
 def agent_id(text: str) -> str:
@@ -57,7 +59,7 @@ class SessionKey:
 def direct_key(agent: str, platform: str, account: str, peer: str, scope: str = DM_SCOPES[-1]) -> SessionKey:
     """The session of a private chat, as wide as `session.dm_scope` says."""
     chats = {
-        "main": "main",
+        ONE_FOR_ALL: ONE_FOR_ALL,
         "per-peer": f"direct:{peer}",
         "per-channel-peer": f"{platform}:direct:{peer}",
         "per-account-channel-peer": f"{platform}:{account}:direct:{peer}",

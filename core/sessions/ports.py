@@ -17,11 +17,13 @@ from core.sessions.spending import Spent, Total
 class Answered:
     """The inbox item that caused a write, and the replies to it. Stored in the same transaction, so that a restart delivers
     the answer and never does the work twice. `item` None: there is no inbox. `token`: the shown choices that the write uses up
-    (see `Shown`); UsedUp is raised, and nothing stored, if they were already."""
+    (see `Shown`); UsedUp is raised, and nothing stored, if they were already. `goes_on`: a command that came with a message is
+    done, and the message is still to be answered; the replies stay with the item, and are the first of its answer."""
 
     item: int | None
     replies: tuple[Mapping[str, Any], ...]
     token: str = ""
+    goes_on: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,6 +71,11 @@ class SessionStore(Protocol):
 
     async def remembers(self, key: SessionKey, source: str) -> bool:
         """Whether the session's history has a question that came from `source`."""
+        ...
+
+    async def find_source(self, key: SessionKey, platform: str, message: str) -> str:
+        """The source of the question in the session's history that this message of the platform was, whoever wrote it; empty if
+        there is none."""
         ...
 
     async def amend(self, key: SessionKey, source: str, text: str, answered: Answered | None = None) -> bool:
@@ -150,6 +157,10 @@ class ShownStore(Protocol):
 
     async def keeps(self, session: SessionKey, source: str) -> bool:
         """Whether a message that came from `source` is kept somewhere and waits for a choice."""
+        ...
+
+    async def find_source(self, key: SessionKey, platform: str, message: str) -> str:
+        """The source of this message of the platform if it is kept somewhere in the session, whoever wrote it; else empty."""
         ...
 
     async def amend_kept(self, session: SessionKey, source: str, text: str) -> None:

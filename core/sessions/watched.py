@@ -35,6 +35,6 @@ class WatchedSessions(Protocol):
         ...
 
     async def waiting(self, codes: Iterable[str], since: datetime) -> tuple[Waiting, ...]:
-        """The newest card of each session, if it stands unused, was shown after `since` for one of these reasons, and nothing
-        was answered or chosen in its session since. Oldest first."""
+        """Cards that stand unused and were shown after `since` for one of these reasons. Of several for one message of one
+        person the newest counts. Oldest first."""
         ...

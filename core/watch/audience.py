@@ -4,8 +4,8 @@ from dataclasses import dataclass, replace
 
 from core.access import Action, Verdict, decide
 from core.announcements import Announcer
-from core.commands.visibility import sees
-from core.messages import Ingress, Sender
+from core.commands.visibility import reader
+from core.messages import Ingress
 from core.resolution.snapshot import Snapshot
 from core.resolution.view import Sees
 
@@ -22,18 +22,16 @@ class Audience:
 async def audience(announcer: Announcer, snapshot: Snapshot, concerned: str) -> Audience | None:
     """Who reads what is said in the session's chat. None: it cannot be reached, or nobody may chat there any more.
 
-    In a private chat that is its person. In a group it is the person concerned (a sender key), as with a reply to them; what
-    roles they have is not known here, so they count as having none.
+    In a private chat that is its person. In a group everybody reads it, and the buttons are for the person concerned (a sender
+    key), who counts as having the roles by which they were let in there last; a press is asked about anew.
     """
-    there = await announcer.whereabouts(snapshot.session.key)
+    there = await announcer.whereabouts(snapshot.session.key, concerned)
     if there is None:
         return None
-    platform, _, number = concerned.partition(":")
-    person = there.sender if there.place.direct else Sender(platform, number)
-    said = replace(there, ingress=Ingress.MESSAGE, sender=person, mentioned=True)
+    said = replace(there, ingress=Ingress.MESSAGE, mentioned=True)
     access = snapshot.rules.access
     if decide(said, Action.CHAT, access) is not Verdict.ALLOW:
         return None
-    may_see = sees(person, access)
+    may_see = reader(said, access).sees
     hidden = tuple(p.id for p in snapshot.credentials.profiles.values() if not may_see(p))
-    return Audience(person.key, may_see, hidden)
+    return Audience(said.sender.key, may_see, hidden)

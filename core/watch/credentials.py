@@ -44,7 +44,10 @@ class EndingCredentials:
         if not due:
             return
         digest = hashlib.sha256("\n".join(due).encode()).hexdigest()[:16]
-        await self._announcer.tell_owners(f"credentials:{now:%Y-%m-%d}:{digest}", _told([concerned[n] for n in due]))
+        if not await self._announcer.tell_owners(
+            f"credentials:{now:%Y-%m-%d}:{digest}", _told([concerned[n] for n in due])
+        ):
+            return
         kept = {name: at for name, at in self._told.items() if name in concerned}
         told = kept | dict.fromkeys(due, iso(now) or "")
         await self._marks.set_mark(_MARKS, _CREDENTIALS, json.dumps(told))

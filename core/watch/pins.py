@@ -107,15 +107,16 @@ def _lost(snapshot: Snapshot, pin: Pin, sees: Sees) -> Reply:
     ]
     choices.append(("Release pin", "/model auto", "action"))
     buttons = tuple(
-        Button(n=n, label=label, command=command, group=group) for n, (label, command, group) in enumerate(choices, 1)
+        Button(n=n, label=label, command="", press=press, group=group)
+        for n, (label, press, group) in enumerate(choices, 1)
     )
     strict = "nothing is answered until you choose"
     effect = strict if pin.mode is PinMode.STRICT else "others serve in its place until you choose"
     more = len(there) - len(offered)
     lines = [
         f"{pin.profile} is pinned here, and there is no such profile any more: {effect}.",
-        *(f"{button.n:>3}. {button.label}" for button in buttons),
+        *(f"  {label}" for label, _, _ in choices[:-1]),
         *([f"  and {more} more; see /model"] if more else []),
-        "Choose with a button or /model <number>.",
+        "Choose with a button, or write /model @<profile>, or /model auto to release the pin.",
     ]
     return Reply(kind=ReplyKind.NOTICE, code="pinned_profile_gone", text="\n".join(lines), buttons=buttons)

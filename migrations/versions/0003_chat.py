@@ -1,4 +1,5 @@
-"""The chat around it: footers, where a question came from, steps of a picker, where chats are, and who is paired.
+"""The chat around it: footers, where a question came from, steps of a picker, where chats are, by which roles people are let in
+there, and who is paired.
 
 Revision: 0003_chat, after 0002_spending.
 """
@@ -33,6 +34,13 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("session", name=op.f("pk_chats")),
     )
     op.create_table(
+        "members",
+        sa.Column("session", sa.Text(), nullable=False),
+        sa.Column("person", sa.Text(), nullable=False),
+        sa.Column("roles", sa.Text(), nullable=False),
+        sa.PrimaryKeyConstraint("session", "person", name=op.f("pk_members")),
+    )
+    op.create_table(
         "pairings",
         sa.Column("person", sa.Text(), nullable=False),
         sa.Column("account", sa.Text(), nullable=False),
@@ -51,6 +59,7 @@ def upgrade() -> None:
 
 def downgrade() -> None:
     op.drop_table("pairings")
+    op.drop_table("members")
     op.drop_table("chats")
     op.drop_index(op.f("ix_history_session_source"), "history")
     op.drop_index(op.f("ix_choices_slot_pin_profile"), "choices")

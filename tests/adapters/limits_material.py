@@ -131,7 +131,42 @@ def _heading(doc: Document, lines: int, width: int, odd: int) -> str:
     return f"{'#' * (1 + odd % 6)} {' '.join(doc.make(min(width, 8), odd))}"
 
 
-_BLOCKS: Sequence[Build] = (_paragraph, _list, _numbered, _fence, _nested, _listed_code, _table, _quote, _heading)
+_SWALLOWED = (
+    *("<{}>", "Vec<{}>", "</{}>", "<std::{}>", "<!-- {} -->", "<!{}>", "<?{}?>", "<i class={}>", "[{}](./{}.md)"),
+    *("[{}](tg://user?id={})", "![{}](./{}.png)", "$5 <{}> $6", "$5 or $6 <{}>"),
+)
+"""Words that a reader of Markdown takes for something else than words."""
+_SWALLOWED_IN_CELLS = (*_SWALLOWED, "${}^2$", "$${}$$", "[{}](https://example.org/{})")
+
+
+def _swallowed(doc: Document, line: int, odd: int, forms: Sequence[str]) -> str:
+    """Words in one of these forms. Names of tags are plain: no odd ends."""
+    form = forms[(odd + line) % len(forms)]
+    first = len(doc.words)
+    words = [f"w{n:05}" for n in range(first, first + form.count("{}"))]
+    doc.words += words
+    return form.format(*words)
+
+
+def _placeholders(doc: Document, lines: int, width: int, odd: int) -> str:
+    told = []
+    for line in range(lines):
+        before = " ".join(doc.make(min(width, 12), odd + line)) if (odd + line) % 3 else ""
+        told.append(f"{'- ' if odd % 2 else ''}{before} {_swallowed(doc, line, odd, _SWALLOWED)}".strip())
+    return "\n".join(told)
+
+
+def _table_of_placeholders(doc: Document, lines: int, width: int, odd: int) -> str:
+    rows = [
+        f"| {doc.make(1, odd + line)[0]} | {_swallowed(doc, line, odd, _SWALLOWED_IN_CELLS)} |" for line in range(lines)
+    ]
+    return "\n".join(["| | |", "|---|---|", *rows])
+
+
+_BLOCKS: Sequence[Build] = (
+    *(_paragraph, _list, _numbered, _fence, _nested, _listed_code, _table, _quote, _heading),
+    *(_placeholders, _table_of_placeholders),
+)
 
 
 _PLANS = st.tuples(st.sampled_from(_BLOCKS), st.integers(1, 60), st.integers(1, 120), st.integers(0, 40))
@@ -170,6 +205,15 @@ def many_formats(count: int) -> Document:
     """A short list with so many words in code."""
     words = [f"w{n:05}" for n in range(count)]
     return Document(text="\n".join(f"- `{word}`" for word in words), words=words, units=[[word] for word in words])
+
+
+def placeholders() -> Document:
+    """Every form of words that a reader of Markdown takes for something else, in lines and in a table."""
+    doc = Document()
+    parts = [_placeholders(doc, len(_SWALLOWED), 2, 0)]
+    parts.append(_table_of_placeholders(doc, len(_SWALLOWED_IN_CELLS), 2, 0))
+    doc.text = "\n\n".join(parts)
+    return doc
 
 
 def paragraph_and_item(limit: int) -> Document:

@@ -144,8 +144,7 @@ async def test_nothing_that_is_sent_opens_a_preview_of_a_link(place: Place) -> N
     await place.answers(text(f"see {link}", footer=link), Reply(kind=ReplyKind.NOTICE, text=link), Delta(link))
     place.room.answer = says(Reply(kind=ReplyKind.NOTICE, text=link), text(link))
     used = place.alice.slash(place.channel, "model", "x")
-    await place.room.wait_for(lambda: len(used.answers) == 2)
-    await place.room.settled()
+    await place.handled(used)
     bodies = [entry["body"] for entry in place.server.requests if "content" in (entry["body"] or ())]
     assert len(bodies) == 5
     assert all(

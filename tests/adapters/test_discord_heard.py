@@ -105,18 +105,30 @@ async def test_a_deleted_message_is_told_with_its_author_alone_or_with_others(pl
     assert [one.session for one in heard] == [place.room.heard[n].session for n in (2, 0, 1)]
 
 
-async def test_a_deletion_of_a_message_that_nobody_has_heard_is_left_out() -> None:
+async def test_a_deletion_of_a_message_from_before_a_restart_is_told_without_its_author() -> None:
     async with a_place() as place:
-        async with connected(place.server) as earlier:
-            said = place.alice.asks(place.channel, "one")
-            await earlier.wait_for(lambda: earlier.heard)
-            await place.room.wait_for(lambda: place.room.heard)
-        place.server.invalidate_sessions()
-        async with connected(place.server) as later:
-            place.alice.deletes(said)
-            place.alice.says(place.alice.dm, "last")
-            await later.wait_for(lambda: later.heard)
-            assert [heard.text for heard in later.heard] == ["last"]
+        before = [place.alice.asks(channel, "one") for channel in (place.channel, place.thread, place.alice.dm)]
+        await place.room.wait_for(lambda: len(place.room.heard) == 3)
+        asked = list(place.room.heard)
+        async with connected(place.server, FakeInbox()) as later:
+            for message in before:
+                place.alice.deletes(message)
+            await later.wait_for(lambda: len(later.heard) == 3)
+            assert [(one.ingress, one.message) for one in later.heard] == [
+                (Ingress.DELETION, str(message.id)) for message in before
+            ]
+            assert [one.session for one in later.heard] == [one.session for one in asked]
+            assert [one.place for one in later.heard] == [one.place for one in asked[:2]] + [later.heard[2].place]
+            assert [one.sender.id for one in later.heard] == ["", "", str(place.alice.id)]
+
+
+async def test_once_it_listens_a_deletion_of_what_was_not_to_the_bot_is_left_out() -> None:
+    async with a_place() as place:
+        place.alice.says(place.channel, "hello bob")
+        chatter = place.alice.says(place.channel, "bob?")
+        place.alice.deletes(chatter)
+        await place.hears(place.channel, "last")
+        assert [heard.text for heard in place.room.heard] == ["last"]
 
 
 async def test_what_a_message_replies_to_comes_along(place: Place) -> None:
@@ -128,7 +140,7 @@ async def test_what_a_message_replies_to_comes_along(place: Place) -> None:
     question.deleted = True
     bob.asks(place.channel, "gone?", reply_to=question)
     _, to_alice, to_bot, to_nothing = await hears(place, 4)
-    assert to_alice.quoted == Quoted("alice", question.content)
+    assert to_alice.quoted == Quoted("alice", "hello"), "without the name by which it called the bot"
     assert to_bot.quoted == Quoted("claw", answer.content, own=True)
     assert to_nothing.quoted is None
 

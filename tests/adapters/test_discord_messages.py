@@ -191,16 +191,13 @@ async def test_nothing_that_a_model_writes_can_ping_anybody(place: Place) -> Non
     hostile = f"@everyone @here <@{alice}> <@!{alice}> <@&{role}>"
     await place.answers(Delta(hostile), text(hostile + " again"), notice(hostile))
     used = place.alice.slash(place.channel, "model", "x")
-    await place.room.wait_for(lambda: len(used.answers) == 2)
-    await place.room.settled()
+    await place.handled(used)
     mine = [m for m in place.channel.everything if m.author is place.server.bot]
     assert len(mine) >= 4
     assert [m.pings for m in mine] == [[]] * len(mine)
 
 
-async def test_a_message_deleted_while_it_grows_is_not_sent_again(
-    place: Place, caplog: pytest.LogCaptureFixture
-) -> None:
+async def test_an_answer_whose_message_is_deleted_while_it_grows_is_sent_anew(place: Place) -> None:
     deleted = asyncio.Event()
 
     async def answer(_: Inbound) -> AsyncGenerator[Event, None]:
@@ -214,9 +211,8 @@ async def test_a_message_deleted_while_it_grows_is_not_sent_again(
     _, growing = await place.room.wait_for(lambda: len(place.channel.messages) == 2 and place.channel.messages)
     growing.deleted = True
     deleted.set()
-    await place.room.wait_for(lambda: len(place.channel.messages) == 2)
     await place.room.settled()
-    assert [m.content for m in place.channel.messages[1:]] == ["more"]
+    assert [m.content for m in place.channel.messages[1:]] == ["begin and end", "more"]
 
 
 def interrupted(*events: Event) -> tuple[Callable[[Inbound], AsyncGenerator[Event, None]], asyncio.Event]:

@@ -95,11 +95,20 @@ async def test_where_nothing_may_be_written_for_all_the_sender_still_has_the_ans
 ) -> None:
     picker = await place.picker()
     place.channel.forbidden = True
+    place.server.fail("POST", "/webhooks/", 403)
     place.room.answer = says(SHARED, Reply(kind=ReplyKind.NOTICE, text="More."))
     used = await place.handled(place.alice.selects(picker, "small"))
     assert picker.content == r"Now small_er \*x\*."
     assert seen(used) == [("More.", False)]
     assert "could not be told to the others" in caplog.text
+
+
+async def test_where_the_bot_may_only_answer_interactions_all_is_told_that_way(place: Place) -> None:
+    picker = await place.picker()
+    place.channel.forbidden = True
+    place.room.answer = says(SHARED, Reply(kind=ReplyKind.NOTICE, text="More."))
+    used = await place.handled(place.alice.selects(picker, "small"))
+    assert seen(used) == [(r"alice: Now small_er \*x\*.", False), ("More.", False)]
 
 
 @pytest.mark.parametrize("way", ["slash", "typed"])
@@ -120,3 +129,21 @@ async def test_a_choice_from_a_picker_of_several_messages_takes_the_place_of_all
     place.room.answer = says(replace(SHARED, shared=False))
     await place.handled(place.alice.selects(parts[-1], "small"))
     assert [part.content for part in parts if not part.deleted] == [r"Now small_er \*x\*."]
+
+
+async def test_core_is_told_which_answers_nobody_else_sees(place: Place) -> None:
+    await place.slash("", PICKER)
+    assert place.room.heard[-1].unseen, "a command that only looks"
+    await place.slash("small", SHARED)
+    assert not place.room.heard[-1].unseen, "a command that may change something"
+    picker = await place.picker()
+    place.room.answer = says(SHARED)
+    await place.handled(place.alice.selects(picker, "small"))
+    assert place.room.heard[-1].unseen, "a press in a message for its sender alone"
+    place.room.answer = says(PICKER)
+    place.alice.says(place.channel, "/model")
+    public = await place.room.wait_for(lambda: next((m for m in place.channel.messages if m.menus), None))
+    await place.room.settled()
+    assert not place.room.heard[-1].unseen, "a typed command"
+    await place.handled(place.alice.selects(public, "small"))
+    assert not place.room.heard[-1].unseen, "a press in a message for all"

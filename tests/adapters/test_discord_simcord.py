@@ -109,10 +109,14 @@ async def test_a_button_answers_in_private() -> None:
         assert [(message.content, message.ephemeral) for message in result.followups] == [("Too late.", True)]
 
 
-async def test_several_replies_follow_up() -> None:
+async def test_what_follows_for_all_is_a_message_of_the_channel() -> None:
     async with simulated() as scene:
-        result = await scene.slash(CHANGED, CHANGED, model="small")
-        assert [message.content for message in result.followups] == ["Now small."]
+        more = Reply(kind=ReplyKind.NOTICE, text="More.")
+        result = await scene.slash(CHANGED, more, model="small")
+        assert (result.response.content, list(result.followups)) == ("Now small.", [])
+        last = scene.channel.last_message
+        assert last is not None
+        assert last.content == "More."
 
 
 async def test_autocomplete_offers_suggestions() -> None:

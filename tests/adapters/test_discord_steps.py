@@ -149,6 +149,20 @@ async def test_somebody_elses_press_gets_an_answer_of_its_own(place: Place) -> N
     assert picker.content == "Models of acme"
 
 
+async def test_a_stranger_who_presses_search_gets_no_form_but_the_refusal(place: Place) -> None:
+    place.room.answer = says(MODELS)
+    place.alice.says(place.channel, "/model")
+    await place.room.wait_for(lambda: place.room.delivering)
+    await place.room.settled()
+    mallory = place.server.user("mallory")
+    place.room.strangers.add(str(mallory.id))
+    place.room.answer = says(Reply(kind=ReplyKind.ERROR, text="You are not authorised here.", private=True))
+    used = await place.handled(mallory.presses(place.channel.messages[-1], "Search"))
+    assert (used.modal, used.callback) == (None, 6)
+    assert seen(used) == [("You are not authorised here.", True)]
+    assert (place.room.heard[-1].token, place.room.heard[-1].number) == ("tok", 4)
+
+
 async def test_a_strangers_command_shows_nothing_to_anybody_else(place: Place) -> None:
     mallory = place.server.user("mallory")
     place.room.strangers.add(str(mallory.id))

@@ -15,6 +15,7 @@ from tests.adapters.limits_material import (
     large_items,
     many_formats,
     paragraph_and_item,
+    placeholders,
 )
 from tests.adapters.limits_on_telegram import TelegramArrived, telegram_wire
 from tests.fakes.telegram_world import ChatMessage, units
@@ -75,6 +76,7 @@ async def test_every_word_arrives_once_and_in_its_place() -> None:
     async with telegram_wire() as wire:
 
         @example(many_formats(350))
+        @example(placeholders())
         @given(documents())
         @examples(25)
         def claim(doc: Document) -> None:

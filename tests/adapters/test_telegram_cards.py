@@ -100,6 +100,8 @@ HOSTILE = [
     pytest.param("tg://user?id=5", id="a link to a person"),
     pytest.param("mail@evil.example", id="a mail address"),
     pytest.param("t.me/joinchat", id="an invitation"),
+    pytest.param("/new", id="a command"),
+    pytest.param("/new@Our_Bot", id="a command with our name"),
 ]
 
 
@@ -110,7 +112,7 @@ HOSTILE = [
         pytest.param(lambda label: card(Block(label, (Row("x", "y"),))), id="title"),
         pytest.param(lambda label: card(Block("", (Row(label, "y"),))), id="head"),
         pytest.param(lambda label: card(Block("", (Row("x", f"by ({label}), now"),))), id="fact"),
-        pytest.param(lambda label: notice(f"Set by {label}."), id="words"),
+        pytest.param(lambda label: notice(f"{label} x (telegram:1002) asks to be let in."), id="words"),
         pytest.param(lambda label: text("answer", footer=f"acme/large · {label}"), id="footer"),
     ],
 )
@@ -124,6 +126,11 @@ async def test_nothing_in_a_label_becomes_a_link_or_a_mention(
     call = stage.server.called("sendMessage")[-1]
     assert call.params["link_preview_options"] == {"is_disabled": True}
     assert "parse_mode" not in call.params
+
+
+async def test_commands_that_our_own_sentences_name_can_be_tapped(stage: Stage, ada: Person, chat: Chat) -> None:
+    (message,) = await shown(stage, ada, chat, notice("Nothing was changed. /model shows what there is."))
+    assert message.history[-1].formats == []
 
 
 async def test_titles_and_heads_are_bold_around_the_names_in_them(stage: Stage, ada: Person, chat: Chat) -> None:
@@ -241,6 +248,17 @@ async def test_a_footer_never_stands_alone_and_counts_in_the_limit(
     assert " ".join([*(m.text for m in messages[:-1]), before]) == words
 
 
+@pytest.mark.parametrize("footer", ["acme/large · acme:work", "a:b@x.example.com · @name · /new" + " @abc" * 50])
+async def test_a_footer_keeps_its_format_under_a_text_with_as_many_as_telegram_keeps(
+    stage: Stage, ada: Person, chat: Chat, footer: str
+) -> None:
+    words = " ".join(f"**b{n}** c" for n in range(100))
+    messages = await shown(stage, ada, chat, text(words, footer=footer))
+    assert messages[-1].history[-1].formats[-1][1] == footer
+    assert " ".join(message.text for message in messages) == words.replace("*", "") + f"\n\n{footer}"
+    assert sum(len(message.history[-1].formats) for message in messages) == 101
+
+
 async def test_a_question_opens_an_answer_to_it_with_the_words_as_they_are_known(
     stage: Stage, ada: Person, chat: Chat
 ) -> None:
@@ -281,7 +299,7 @@ async def test_a_question_that_was_sent_but_not_noted_as_whole_is_not_sent_twice
     item = await stage.hears(ada, chat, "/model")
     await stage.answer(item, notice("Which model?", prompt=True))
     (asked,) = chat.answers
-    await stage.inbox.note_delivery(item.id, {"slots": {"other:0": {"messages": [asked.id], "whole": False}}})
+    await stage.inbox.note_delivery(item.id, {"slots": {"other:0": {"messages": [asked.id]}}})
     await stage.answer(item, notice("Which model?", prompt=True))
     assert chat.answers == [asked]
 

@@ -6,8 +6,10 @@ from datetime import timedelta
 
 import pytest
 
+from adapters.telegram.board import UNCONFIRMED
 from core.errors import ConfigError
-from core.messages import Button, Reply, ReplyKind, Working
+from core.messages import Button, Delta, Event, Reply, ReplyKind, Working
+from core.ports import InboxItem
 from tests.adapters.telegram_stage import Stage, notice, text
 from tests.fakes.telegram_server import TelegramServer
 
@@ -92,12 +94,31 @@ async def test_flood_control_of_the_final_text_is_waited_out_in_full(stage: Stag
     assert [message.text for message in chat.answers] == ["patience"]
 
 
-async def test_a_message_whose_answer_was_lost_is_not_sent_twice(stage: Stage) -> None:
+@pytest.mark.parametrize(
+    ("taken", "there"),
+    [pytest.param(True, ["once"], id="it had arrived"), pytest.param(False, [], id="it had not")],
+)
+async def test_a_message_whose_answer_was_lost_is_not_sent_twice_and_the_person_is_told(
+    stage: Stage, taken: bool, there: list[str]
+) -> None:
+    ada = stage.server.person(1001)
+    chat = stage.server.private(ada)
+    item = await stage.hears(ada, chat, "hello")
+    stage.server.drop("sendMessage", after=taken)
+    for _ in range(2):
+        await stage.answer(item, text("once"), notice("next"))
+        assert [message.text for message in chat.answers] == [*there, UNCONFIRMED, "next"]
+
+
+async def test_while_no_answer_of_telegram_comes_through_nothing_is_sent_twice_and_the_next_reply_is(
+    stage: Stage,
+) -> None:
     ada = stage.server.person(1001)
     chat = stage.server.private(ada)
     stage.server.drop("sendMessage", after=True)
+    stage.server.drop("sendMessage", after=True)
     await stage.answer(await stage.hears(ada, chat, "hello"), text("once"), notice("next"))
-    assert [message.text for message in chat.answers] == ["once", "next"]
+    assert [message.text for message in chat.answers] == ["once", UNCONFIRMED, "next"]
 
 
 async def test_a_message_that_never_reached_telegram_is_sent_when_it_is_back(stage: Stage) -> None:
@@ -153,6 +174,70 @@ async def test_a_delivery_that_was_complete_is_not_repeated(stage: Stage) -> Non
         await stage.answer(item, text("once and for all"))
     assert len(chat.answers) == 1
     assert stage.server.called("editMessageText") == []
+
+
+async def killed_after(stage: Stage, item: InboxItem, *events: Event) -> None:
+    """An answer whose process ends after these events."""
+    shown = asyncio.Event()
+
+    async def then_nothing() -> AsyncIterator[Event]:
+        for event in events:
+            yield event
+        shown.set()
+        await asyncio.Event().wait()
+
+    inbound = stage.platform.read(item.update)
+    assert inbound is not None
+    killed = asyncio.create_task(stage.platform.deliver(stage.inbox.item(item.id), inbound, then_nothing()))
+    await asyncio.wait_for(shown.wait(), 10)
+    killed.cancel()
+    await asyncio.gather(killed, return_exceptions=True)
+
+
+async def test_a_reply_that_was_not_shown_before_a_kill_is_shown_whatever_else_was(stage: Stage) -> None:
+    ada = stage.server.person(1001)
+    chat = stage.server.private(ada)
+    item = await stage.hears(ada, chat, "hello")
+    await killed_after(stage, item, notice("acme:a is out."), notice("acme:b answers."))
+    card = Reply(kind=ReplyKind.ERROR, code="all_unavailable", text="No credential can answer now.")
+    for _ in range(2):
+        await stage.answer(item, notice("acme:b answers."), card)
+        assert [m.text for m in chat.answers] == ["acme:a is out.", "acme:b answers.", card.text]
+
+
+async def test_what_is_said_twice_is_shown_twice_and_not_more_often_after_a_kill(stage: Stage) -> None:
+    ada = stage.server.person(1001)
+    chat = stage.server.private(ada)
+    item = await stage.hears(ada, chat, "hello")
+    await killed_after(stage, item, notice("Not yet."))
+    await stage.answer(item, notice("Not yet."), notice("Not yet."))
+    assert [m.text for m in chat.answers] == ["Not yet.", "Not yet."]
+
+
+async def test_a_text_that_broke_off_before_a_kill_becomes_the_text_of_the_next_try(stage: Stage) -> None:
+    ada = stage.server.person(1001)
+    chat = stage.server.private(ada)
+    item = await stage.hears(ada, chat, "hello")
+    await killed_after(stage, item, Delta("Once upon"), Reply(kind=ReplyKind.ERROR, text="It broke."))
+    await stage.answer(item, Delta("Once"), text("Once and for all."))
+    assert [m.text for m in chat.answers] == ["Once and for all.", "It broke."]
+
+
+@pytest.mark.parametrize("slot", ["other:0", "text:0"])
+async def test_older_notes_that_do_not_say_what_was_shown_are_brought_up_to_date_in_place(
+    stage: Stage, slot: str
+) -> None:
+    ada = stage.server.person(1001)
+    chat = stage.server.private(ada)
+    item = await stage.hears(ada, chat, "hello")
+    reply = text("new") if slot == "text:0" else notice("new")
+    await stage.answer(item, notice("old"))
+    (message,) = chat.answers
+    await stage.inbox.note_delivery(item.id, {"slots": {slot: {"messages": [message.id], "whole": True}}})
+    for _ in range(2):
+        await stage.answer(item, reply)
+    assert [m.text for m in chat.answers] == ["new"]
+    assert len(stage.server.called("editMessageText")) == 1
 
 
 async def test_a_message_noted_and_since_deleted_is_sent_anew(stage: Stage) -> None:

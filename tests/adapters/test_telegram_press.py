@@ -8,6 +8,7 @@ from datetime import timedelta
 
 import pytest
 
+from adapters.telegram.outbound import PRESSED_IN_VAIN
 from core.messages import Block, Button, Delta, Event, Ingress, Reply, ReplyKind, Row, Tone, Working
 from tests.adapters.telegram_stage import Stage, notice, text
 from tests.fakes.telegram_server import TelegramServer
@@ -162,7 +163,7 @@ async def test_in_a_group_a_private_card_is_an_alert_with_its_facts(stage: Stage
 
 
 @pytest.mark.parametrize("labels", [pytest.param((), id="plain"), pytest.param(("acme/small",), id="with choices")])
-async def test_in_a_group_a_private_answer_to_a_press_that_is_too_old_is_told_to_nobody(
+async def test_in_a_group_a_private_answer_to_a_press_that_is_too_old_is_told_without_its_content(
     stage: Stage, labels: tuple[str, ...], caplog: pytest.LogCaptureFixture
 ) -> None:
     ada = stage.server.person(1001)
@@ -172,11 +173,32 @@ async def test_in_a_group_a_private_answer_to_a_press_that_is_too_old_is_told_to
     press.answered = True
     with caplog.at_level(logging.INFO):
         await stage.answer(item, picker("That choice is for Ada.", *labels, private=True))
-    assert [answer.text for answer in chat.answers] == ["Choose"]
+    assert [answer.text for answer in chat.answers] == ["Choose", PRESSED_IN_VAIN]
     assert "left out" in caplog.text
+    await stage.answer(item, picker("That choice is for Ada.", *labels, private=True))
+    assert len(chat.answers) == 2, "a restart does not say it again"
 
 
-async def test_in_a_group_a_private_answer_that_comes_after_the_grace_second_is_told_to_nobody(stage: Stage) -> None:
+async def test_in_a_group_somebody_who_may_not_press_does_not_make_the_bot_speak(stage: Stage) -> None:
+    chat = stage.server.group()
+    message = await shown_picker(stage, stage.server.person(1001), chat)
+    item, press = await stage.sees_press(stage.server.person(2002, "Eve"), message, "acme/small")
+    press.answered = True
+    refusal = Reply(kind=ReplyKind.ERROR, code="not_authorised", text="These buttons are not yours.", private=True)
+    await stage.answer(item, refusal)
+    assert [answer.text for answer in chat.answers] == ["Choose"]
+
+
+@pytest.mark.parametrize(
+    ("seconds", "alert", "told"),
+    [
+        pytest.param(1.2, "Not you.", [], id="within the grace"),
+        pytest.param(10, None, [PRESSED_IN_VAIN], id="after it"),
+    ],
+)
+async def test_in_a_group_a_refusal_that_takes_its_time_is_told(
+    stage: Stage, seconds: float, alert: str | None, told: list[str]
+) -> None:
     ada = stage.server.person(1001)
     chat = stage.server.group()
     message = await shown_picker(stage, ada, chat)
@@ -184,11 +206,12 @@ async def test_in_a_group_a_private_answer_that_comes_after_the_grace_second_is_
     decided = asyncio.Event()
     answer = asyncio.create_task(stage.answer(item, decided, notice("Not you.", private=True)))
     await stage.clock.asked(1)
-    stage.clock.advance(SECOND)
-    await stage.until(lambda: press.answered)
+    stage.clock.advance(seconds * SECOND)
+    await stage.until(lambda: press.answered is (alert is None))
     decided.set()
     await answer
-    assert [answer.text for answer in chat.answers] == ["Choose"]
+    assert [answer.text for answer in chat.answers] == ["Choose", *told]
+    assert press.alert == alert
 
 
 async def test_an_announcement_does_not_use_up_the_alert_of_the_refusal_after_it(stage: Stage) -> None:

@@ -193,9 +193,56 @@ def test_a_growing_text_keeps_its_formats_where_they_are() -> None:
     assert formats((piece,), "bold") == [(None, "bold")]
 
 
-def test_a_link_to_a_person_or_to_another_scheme_is_not_made() -> None:
-    (piece,) = markdown("[a](tg://user?id=5) [b](javascript:x) [c](https://example.org)")
-    assert [entity.url for entity in piece.entities] == ["https://example.org"]
+def test_a_link_to_a_person_or_to_another_scheme_is_not_made_and_its_address_is_told() -> None:
+    (piece,) = markdown("[a](tg://user?id=5) [b](javascript:x) [c](https://example.org) [d](./`e`.md)")
+    assert piece.text == "a (tg://user?id=5) b (javascript:x) c d (./`e`.md)"
+    assert [entity.url for entity in piece.entities if entity.type == "text_link"] == ["https://example.org"]
+    assert formats((piece,), "code") == [(None, "tg://user?id=5"), (None, "javascript:x"), (None, "./`e`.md")]
+
+
+@pytest.mark.parametrize(
+    ("written", "shown"),
+    [
+        pytest.param("Replace <name>, run as <user>.", "Replace <name>, run as <user>.", id="placeholders"),
+        pytest.param("a Vec<String> and a <std::string>", "a Vec<String> and a <std::string>", id="types"),
+        pytest.param("- List<int> xs", "• List<int> xs", id="in a list"),
+        pytest.param("a <!-- b --> c", "a <!-- b --> c", id="a comment"),
+        pytest.param("<!-- a\n<b>\n-->\n\nc", "<!-- a\n<b>\n-->\n\nc", id="a comment of lines"),
+        pytest.param("<details>\n`a<b>c`\n</details>", "<details>\na<b>c\n</details>", id="a block with code"),
+        pytest.param("`a<b>` and `$x`", "a<b> and $x", id="code"),
+        pytest.param("costs $5 <b> and $6", "costs $5 <b> and $6", id="between prices"),
+        pytest.param("one<br>two<br/>\nthree", "one\ntwo\nthree", id="line breaks"),
+        pytest.param("||a <b> c||", "a <b> c", id="a spoiler"),
+        pytest.param("see [1]\n\n[1]: http://x.y\n[2]: word", "see 1\n[2]: word", id="an unused definition"),
+        pytest.param("[a](https://x.y/z)", "a", id="a link that is one"),
+        pytest.param("<https://x.y> <a@b.cd>", "https://x.y a@b.cd", id="addresses as they stand"),
+    ],
+)
+def test_every_word_of_a_models_text_is_shown(written: str, shown: str) -> None:
+    assert "\n".join(piece.text for piece in markdown(written)).replace("\n\n[2]", "\n[2]") == shown
+
+
+@pytest.mark.parametrize(
+    ("cell", "shown"),
+    [
+        ("<T>", "<T>"),
+        ("$x^2$", "$x^2$"),
+        ("$$y$$", "$$y$$"),
+        (r"\(\frac{a}{b}\)", r"(\frac{a}{b})"),
+        (r"`\(a\)`", r"\(a\)"),
+        ("one<br>two", "one two"),
+        ("[a](https://x.y/z)", "a (https://x.y/z)"),
+        (r"[a](./b\|c)", "a (./b|c)"),
+    ],
+)
+def test_every_word_of_a_table_is_shown_in_its_cell(cell: str, shown: str) -> None:
+    (piece,) = markdown(f"| head | more |\n|---|---|\n| {cell} | end |")
+    assert piece.text.splitlines()[-1] == f"{shown} | end".replace(" |", " " * max(0, 4 - len(shown)) + " |", 1)
+
+
+def test_html_that_hides_more_html_without_an_end_is_shown_as_it_was_written() -> None:
+    text = "<!--`\n" * 200
+    assert "\n".join(piece.text for piece in markdown(text)) == text.strip()
 
 
 def test_headings_carry_no_pictures() -> None:

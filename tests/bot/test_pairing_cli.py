@@ -65,9 +65,9 @@ def host(state_dir: Path, capsys: pytest.CaptureFixture[str]):
 def test_a_decision_on_the_host_holds_for_the_next_request_of_a_running_gateway(host: Host) -> None:
     host.knock(7, "ABCDEFGH")
     assert host.paired() == frozenset()
-    assert host.pairing("approve", "abcdefgh") == (0, "Zed (telegram:7) is let in, in private chats.\n", "")
+    assert host.pairing("approve", "abcdefgh") == (0, 'telegram:7 "Zed" is let in, in private chats.\n', "")
     assert host.paired() == {"telegram:7"}
-    assert host.pairing("revoke", "telegram:7") == (0, "Zed (telegram:7) is put out.\n", "")
+    assert host.pairing("revoke", "telegram:7") == (0, 'telegram:7 "Zed" is put out.\n', "")
     assert host.paired() == frozenset()
     assert host.pairing("approve", "telegram:7")[0] == 0
     assert host.paired() == {"telegram:7"}
@@ -80,7 +80,7 @@ def test_doing_it_again_is_done_already(host: Host) -> None:
         == host.pairing("deny", "ABCDEFGH")
         == (
             0,
-            "Zed (telegram:7) is turned away.\n",
+            'telegram:7 "Zed" is turned away.\n',
             "",
         )
     )
@@ -173,3 +173,25 @@ def test_a_look_loads_neither_orm_nor_chat_library(state_dir: Path) -> None:
     ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=30)
     loaded = {name.partition(".")[0] for name in ended.stdout.split()}
     assert not loaded & {"sqlalchemy", "alembic", "discord", "telegram", "httpx", "aiohttp"}
+
+
+def test_who_has_become_an_owner_waits_for_nobody_and_can_be_unpaired(host: Host) -> None:
+    host.knock(1, "ABCDEFGH")
+    assert "Nobody asks to be let in." in host.pairing()[1]
+    assert json.loads(host.pairing("--json")[1])["waiting"] == []
+    for verb in ("approve", "deny"):
+        code, _, err = host.pairing(verb, "ABCDEFGH")
+        assert (code, "is an owner" in err) == (1, True)
+    assert host.paired() == frozenset()
+    asyncio.run(host.store.decide("ABCDEFGH", _approved(), "telegram:2", SystemClock().now()))
+    said = 'telegram:1 "Zed" is not paired any more, and still an owner.\n'
+    assert host.pairing("revoke", "telegram:1") == (0, said, "")
+    assert host.paired() == frozenset()
+
+
+def test_the_list_says_why_strangers_get_no_codes(host: Host) -> None:
+    (host.state / "config.toml").write_text(CONFIG + '[session]\ndm_scope = "main"\n')
+    for arguments in ((), ("--json",)):
+        code, _, err = host.pairing(*arguments)
+        assert code == 0
+        assert 'session.dm_scope is "main": all private chats are one conversation' in err

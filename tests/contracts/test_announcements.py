@@ -135,6 +135,18 @@ class TestPlaces:
         assert await stores.other_chats.find(KEY) == Chat("telegram", "other", "chat 8")
         assert await stores.chats.find(TOPIC) == Chat("telegram", "bot", "chat 7 topic 9")
 
+    async def test_the_roles_by_which_somebody_was_let_in_last_are_known_there_alone(self, stores: Stores):
+        for person, roles in (("1", ("3003", "77")), ("2", ())):
+            sender = replace(heard().sender, id=person)
+            await stores.chats.note(replace(heard(), sender=sender), NOW, roles)
+        assert await stores.other_chats.roles(KEY, "telegram:1") == ("3003", "77")
+        for nobody in ((KEY, "telegram:2"), (KEY, "telegram:9"), (TOPIC, "telegram:1")):
+            assert await stores.other_chats.roles(*nobody) == ()
+        await stores.chats.note(heard(), NOW, ("77",))
+        assert await stores.other_chats.roles(KEY, "telegram:1") == ("77",)
+        await stores.chats.note(heard(), NOW)
+        assert await stores.other_chats.roles(KEY, "telegram:1") == ()
+
     async def test_what_has_no_address_is_nowhere(self, stores: Stores):
         await stores.chats.note(heard(chat=""), NOW)
         assert await stores.chats.find(KEY) is None
@@ -196,26 +208,35 @@ class TestWatched:
         await stores.shown.show(CARD)
         assert await stores.watched.waiting(["all_unavailable"], NOW - DAY) == ()
 
-    async def test_only_the_newest_card_of_a_session_waits(self, stores: Stores):
+    @pytest.mark.parametrize(
+        ("later", "waits"),
+        [
+            pytest.param({}, ["t2"], id="of the same message"),
+            pytest.param({"code": "rate_limit"}, [], id="which waits for no credential"),
+            pytest.param({"message": Message(Role.USER, "kept", source="telegram:1/8")}, ["t1", "t2"], id="of another"),
+            pytest.param({"sender": "telegram:2"}, ["t1", "t2"], id="of somebody else"),
+            pytest.param({"session": TOPIC}, ["t1", "t2"], id="elsewhere"),
+        ],
+    )
+    async def test_a_later_card_takes_the_place_of_an_earlier_one_of_the_same_message_only(
+        self, stores: Stores, later: dict[str, object], waits: list[str]
+    ):
         for key in (KEY, TOPIC):
             await stores.chats.note(heard(key), NOW)
-        await stores.shown.show(CARD)
-        await stores.shown.show(replace(CARD, token="t2", sender="telegram:2", code="rate_limit"))
-        await stores.shown.show(replace(CARD, token="t3", session=TOPIC))
-        assert [one.token for one in await stores.watched.waiting(["all_unavailable"], NOW - DAY)] == ["t3"]
+        card = replace(CARD, message=Message(Role.USER, "kept", source="telegram:1/7"))
+        await stores.shown.show(card)
+        await stores.shown.show(replace(card, **{"token": "t2", **later}))
+        assert [one.token for one in await stores.watched.waiting(["all_unavailable"], NOW - DAY)] == waits
 
-    @pytest.mark.parametrize("what", ["answer", "decision"])
-    async def test_a_card_after_which_more_was_answered_or_chosen_does_not_wait(self, stores: Stores, what: str):
+    async def test_what_else_is_answered_or_chosen_in_the_chat_leaves_a_card_waiting(self, stores: Stores):
         await stores.chats.note(heard(), NOW)
         await stores.shown.show(CARD)
-        record = TurnRecord(key=KEY, epoch=0, version=0, messages=(), session=Session(key=KEY), decisions=())
-        earlier = Spent(at=NOW, model="acme/small", profile="acme:work")
-        await stores.sessions.finish_turn(replace(record, spent=(earlier,), decisions=(decision(0),)))
+        spent = Spent(at=NOW + timedelta(seconds=1), model="acme/small", profile="acme:work")
+        record = TurnRecord(
+            key=KEY, epoch=0, version=0, messages=(), session=Session(key=KEY), decisions=(decision(1),)
+        )
+        await stores.sessions.finish_turn(replace(record, spent=(spent,)))
         assert len(await stores.watched.waiting(["all_unavailable"], NOW - DAY)) == 1
-        later = replace(earlier, at=NOW + timedelta(seconds=1))
-        change = {"spent": (later,)} if what == "answer" else {"decisions": (decision(1),)}
-        await stores.sessions.finish_turn(replace(record, **change))
-        assert await stores.watched.waiting(["all_unavailable"], NOW - DAY) == ()
 
 
 async def test_two_processes_on_one_database_announce_once(tmp_path: Path, empty_database: bytes):

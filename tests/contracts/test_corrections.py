@@ -95,6 +95,24 @@ async def test_a_forgotten_question_goes_with_its_answer(stores: Stores, source,
     assert [m.text for m in await stores.sessions.history(KEY, 0, 9)] == (left or ["one", "first", "two", "second"])
 
 
+@pytest.mark.parametrize(
+    ("key", "platform", "message", "source"),
+    [
+        pytest.param(KEY, "telegram", "7", ONE, id="the message"),
+        pytest.param(KEY, "telegram", "17", "", id="the end of a longer id"),
+        pytest.param(KEY, "discord", "7", "", id="another platform"),
+        pytest.param(TOPIC, "telegram", "7", "", id="another session"),
+        pytest.param(KEY, "telegram", "%", "", id="a pattern"),
+        pytest.param(KEY, "telegram", "", "", id="no message"),
+    ],
+)
+async def test_a_message_is_found_whoever_wrote_it(stores: Stores, key, platform, message, source):
+    await talked(stores)
+    assert await stores.sessions.find_source(key, platform, message) == source
+    await stores.shown.show(TestKept.CARD)
+    assert await stores.shown.find_source(key, platform, message) == source
+
+
 async def test_another_sessions_question_stays(stores: Stores):
     await talked(stores)
     await stores.sessions.finish_turn(turn(asked("elsewhere", ONE), said("there"), key=TOPIC))

@@ -20,7 +20,7 @@ EXPECTED = {
     (Ingress.MESSAGE, Action.COMMAND): (YES, YES, SILENCE, SILENCE, SILENCE),
     (Ingress.COMMAND, Action.CHAT): (YES, YES, NO, NO, NO),
     (Ingress.COMMAND, Action.COMMAND): (YES, YES, NO, NO, NO),
-    (Ingress.BUTTON, Action.CHAT): (YES, YES, NO, NO, NO),
+    (Ingress.BUTTON, Action.CHAT): (YES, YES, NO, YES, NO),
     (Ingress.BUTTON, Action.COMMAND): (YES, YES, NO, NO, NO),
     (Ingress.SUGGEST, Action.CHAT): (YES, YES, SILENCE, SILENCE, SILENCE),
     (Ingress.SUGGEST, Action.COMMAND): (YES, YES, SILENCE, SILENCE, SILENCE),
@@ -60,6 +60,13 @@ def test_a_terminal_gets_an_answer_where_a_chat_gets_silence() -> None:
 def test_the_same_number_on_another_platform_is_somebody_else() -> None:
     inbound = World().inbound("x", by="discord:1", key="agent:main:discord:default:direct:1")
     assert decide(inbound, Action.CHAT, LISTED) is Verdict.IGNORE
+
+
+def test_a_deletion_without_an_author_is_carried_out_and_nothing_else_is_done_without_one() -> None:
+    for ingress, action in itertools.product(Ingress, Action):
+        inbound = World().inbound("x", by="discord:", key="agent:main:discord:default:channel:5", ingress=ingress)
+        allowed = decide(inbound, action, LISTED) is Verdict.ALLOW
+        assert allowed is (ingress is Ingress.DELETION)
 
 
 def test_a_guild_lists_its_channels() -> None:

@@ -93,7 +93,7 @@ async def test_what_is_meant_for_nobody_that_is_served_is_dropped_and_said_in_th
     for _ in range(2):
         assert not await tell(world)
         await world.announcer.tell_person("discord:5", "k", PLAIN)
-        assert await world.announcer.whereabouts(SessionKey.parse(DIRECT)) is None
+        assert await world.announcer.whereabouts(SessionKey.parse(DIRECT), OWNER) is None
     assert world.said == []
     assert len(caplog.messages) == 2
     assert all("discord" in message for message in caplog.messages)

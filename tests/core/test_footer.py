@@ -222,4 +222,5 @@ class TestTotals:
         reply = await world.say("/usage", by=ALLOWED, key=GROUP)
         assert reply.text == "acme/small with hidden: 2 answers, 14 tokens in, 6 out"
         assert not any(name in repr(reply) for name in ("acme:one", "acme:two"))
-        assert "acme:two" in (await world.say("/usage", key=GROUP)).text
+        assert (await world.say("/usage", key=GROUP)).text == reply.text, "everybody there reads what an owner is told"
+        assert "acme:two" in (await world.say("/usage", key=GROUP, unseen=True)).text

@@ -12,12 +12,14 @@ from typing import Any
 
 import pytest
 
+from adapters.terminal.inbound import Speaker
 from core.auth.profiles import AuthProfile, CredentialKind
 from core.errors import Failure, FailureReason
-from core.messages import Event, Ingress, Reply, TurnReport, reply_to_json
+from core.messages import Event, Ingress, Reply, Sender, TurnReport, reply_to_json
+from core.sessions.key import SessionKey
 from tests.core.announcing import AnnouncingWorld
 from tests.fakes.clock import START
-from tests.world import ALLOWED, DIRECT, GROUP, World, profile
+from tests.world import ALLOWED, DIRECT, GROUP, OWNER, World, profile
 
 NAME = "acme:vault-77"
 WORDS = ("vault-77", "Boardroom", "board-inc", "f1ngerpr1nt")
@@ -102,7 +104,7 @@ SAID = [
 TYPED = ["", "@", "big@", "acme", "big@acme:", "auto", "a", "acme/large@", "big for", "acme/large@acme:"]
 
 
-async def walk(at: World, reply: Reply, key: str, rows: int) -> AsyncIterator[list[Event]]:
+async def walk(at: World, reply: Reply, key: str, rows: int, by: str = ALLOWED) -> AsyncIterator[list[Event]]:
     """What every button says, and every button of that."""
     open_, seen, presses = [reply], set[tuple[str, str]](), 0
     while open_ and presses < MOST_PRESSES:
@@ -113,7 +115,7 @@ async def walk(at: World, reply: Reply, key: str, rows: int) -> AsyncIterator[li
                 continue
             seen.add(name)
             presses += 1
-            inbound = at.inbound("", by=ALLOWED, key=key, ingress=Ingress.BUTTON, token=shown.token, number=button.n)
+            inbound = at.inbound("", by=by, key=key, ingress=Ingress.BUTTON, token=shown.token, number=button.n)
             open_ += await at.do(replace(inbound, rows=rows))
             yield at.events
 
@@ -136,6 +138,80 @@ async def test_nothing_that_is_sent_shows_it(situation: Situation, key: str, row
     for typed in TYPED:
         inbound = at.inbound(typed, by=ALLOWED, key=key, ingress=Ingress.SUGGEST)
         assert found_in([], await at.gateway.suggest(inbound)) == set(), typed
+
+
+OWNERS_SAY = [
+    *SAID, f"/model big@{NAME}", f"/model @{NAME}", "/model big@vault-77 for 1h", f"/model opus@{NAME}", "/model why",
+    f"/model nope@{NAME}", f"/new big@{NAME} hello", f"use /model big@{NAME} for this", "/model prefer",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("rows", [0, 8])
+@pytest.mark.parametrize("key", [GROUP, THREAD])
+@pytest.mark.parametrize("situation", SITUATIONS)
+async def test_what_an_owner_is_told_in_a_shared_chat_does_not_show_it_to_those_who_read_along(
+    situation: Situation, key: str, rows: int
+) -> None:
+    at = World(profiles=[hidden(), profile("acme:work"), profile("acme:home"), profile("zeta:me")])
+    await situation(at, GROUP if key == THREAD else key)
+    assert found_in(at.events) == set()
+    at.provider.script[NAME] += ["what a model says is its own"] * 99
+    for text in OWNERS_SAY:
+        await at.do(replace(at.inbound(text, key=key), rows=rows))
+        assert found_in(at.events) == set(), text
+        for reply in [event for event in at.events if isinstance(event, Reply) and event.buttons]:
+            async for events in walk(at, reply, key, rows, OWNER):
+                assert found_in(events) == set(), text
+
+
+async def test_an_owner_may_pin_it_by_name_in_a_shared_chat_and_it_serves() -> None:
+    at = World(profiles=[hidden(), profile("acme:work")])
+    reply = await at.say(f"/model big@{NAME}", key=GROUP)
+    assert "Now big (acme/large) with hidden, pinned strict." in reply.text
+    await at.say("hello", key=GROUP)
+    assert at.served == [NAME]
+
+
+async def test_an_answer_for_the_senders_eyes_only_shows_an_owner_what_is_theirs_and_a_change_is_told_to_all() -> None:
+    at = World(profiles=[hidden(), profile("acme:work")])
+    picker = await at.say("/model", key=GROUP, rows=8, unseen=True)
+    (step,) = await at.press(picker, "big", key=GROUP, rows=8, unseen=True)
+    assert found_in([step]) >= {"vault-77", "Boardroom"}
+    (told,) = await at.press(step, NAME, key=GROUP, rows=8, unseen=True)
+    assert told.shared
+    assert found_in([told]) == set()
+    assert "with hidden, pinned strict" in told.text
+    card = await at.say("/model status", key=GROUP, rows=8, unseen=True)
+    assert found_in([card]) >= {"vault-77", "f1ngerpr1nt"}
+
+
+async def test_a_number_from_a_list_that_only_its_owner_saw_chooses_though_others_read_the_answer() -> None:
+    at = World(profiles=[hidden(), profile("acme:work")])
+    picker = await at.say("/model", key=GROUP, rows=8, unseen=True)
+    (step,) = await at.press(picker, "big", key=GROUP, rows=8, unseen=True)
+    number = next(button.n for button in step.buttons if button.label.startswith(NAME))
+    told = await at.say(f"/model {number}", key=GROUP, rows=8)
+    assert "with hidden, pinned strict" in told.text
+
+
+async def test_a_turn_that_a_press_begins_is_for_everybody() -> None:
+    at = World(profiles=[hidden(), profile("acme:work")])
+    await pinned_and_out(at, GROUP)
+    card = next(event for event in at.events if isinstance(event, Reply) and event.buttons)
+    at.wait(minutes=5)
+    at.provider.script[NAME] = [FailureReason.AUTH_PERMANENT]
+    await at.press(card, "Try again", key=GROUP, unseen=True)
+    assert [event.code for event in at.events if isinstance(event, Reply)] == ["pinned_unavailable"]
+    assert found_in(at.events) == set()
+
+
+async def test_a_terminal_shows_an_owner_everything_whatever_chat_it_looks_at() -> None:
+    at = World(profiles=[hidden(), profile("acme:work")])
+    line = Speaker(sender=Sender("telegram", "1"), session=SessionKey.parse(GROUP))
+    await at.do(line.says(f"/model @{NAME}"))
+    assert "vault-77" in found_in(at.events)
+    await at.do(line.says("/model status"))
+    assert found_in(at.events) >= {"vault-77", "f1ngerpr1nt"}
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ import pytest
 from core.errors import BotError, FailureReason, StorageError
 from core.gateway import Gateway
 from core.intake import Intake
-from core.messages import Event, Inbound, Ingress, Reply, ReplyKind
+from core.messages import Event, File, Inbound, Ingress, Reply, ReplyKind
 from core.ports import InboxItem, InboxState, Update
 from core.sessions.key import SessionKey
 from tests.fakes.inbox import FakeInbox
@@ -32,6 +32,8 @@ class Desk:
         self._changed = asyncio.Condition()
         self.said: list[str] = []
         self.refuse: set[str] = set()
+        self.fetching: asyncio.Event | None = None
+        """When what was sent along with `look` is there."""
         self.unreachable = 0
         """How often the platform cannot be reached yet."""
 
@@ -41,10 +43,17 @@ class Desk:
         if update.payload["text"] == "sticker":
             return None
         inbound = self._world.inbound(str(update.payload["text"]), key=update.lane)
+        if inbound.text == "look":
+            return replace(inbound, files=self._fetch)
         if "press" in update.payload:
             token, number = update.payload["press"]
             return replace(inbound, ingress=Ingress.BUTTON, token=token, number=number)
         return inbound
+
+    async def _fetch(self) -> tuple[File, ...]:
+        assert self.fetching is not None
+        await self.fetching.wait()
+        return ()
 
     async def deliver(self, item: InboxItem, inbound: Inbound, events: AsyncIterator[Event]) -> None:
         async for event in events:
@@ -122,6 +131,18 @@ class TestOrder:
         assert asked == ["one", "elsewhere", "two", "three"]
         assert [m.text for m in line.world.provider.requests[-1].messages][::2] == ["one", "two", "three"]
         assert line.states() == ["done"] * 4
+
+    async def test_while_what_was_sent_along_is_fetched_the_chat_goes_on_and_the_question_keeps_its_place(
+        self, line: Line
+    ) -> None:
+        fetching = line.desk.fetching = asyncio.Event()
+        await line.hear("look", "/model opus@zeta:me", "/usage", "two")
+        assert "Now opus" in (await line.desk.has_said(2))[0]
+        assert not line.world.served
+        fetching.set()
+        await line.over()
+        assert [request.messages[-1].text for request in line.world.provider.requests] == ["look", "two"]
+        assert line.world.served == ["acme:work", "zeta:me"]
 
     async def test_a_command_overtakes_a_turn_and_holds_from_the_next(self, line: Line) -> None:
         held = line.hold("slow")
@@ -327,7 +348,9 @@ class TestTrouble:
             def waits(self, inbound: Inbound) -> bool:
                 return False
 
-            async def handle(self, inbound: Inbound, item: int | None = None) -> AsyncIterator[Event]:  # type: ignore[override]
+            async def handle(
+                self, inbound: Inbound, item: int | None = None, begun: bool = False
+            ) -> AsyncIterator[Event]:  # type: ignore[override]
                 yield Reply(kind=ReplyKind.ERROR, code="internal", text="Reference for the log: 1.")
                 raise RuntimeError("after it was told")
 

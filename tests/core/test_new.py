@@ -171,7 +171,7 @@ class TestNew:
         await self.say(world, "/new opus@me")
         (decision,) = world.sessions.decided[SessionKey.parse(DIRECT)]
         assert (decision.action, decision.before, decision.after, decision.reason) == (
-            "reset", "zeta/sonnet-1 (default)", "zeta/opus-1@zeta:me", "/new opus@me",
+            "reset", "zeta/sonnet-1 (default)", "zeta/opus-1@zeta:me", "/new opus@zeta:me",
         )  # fmt: skip
 
     async def test_the_answer_that_is_being_given_does_not_enter_the_new_conversation(self):
@@ -202,3 +202,27 @@ class TestNew:
         refused = await world.say("/new opus@me", by=ALLOWED, key="agent:main:telegram:default:direct:2")
         assert refused.code == "profile_not_found"
         assert "You may pin: zeta:you." in refused.text
+
+
+@pytest.mark.parametrize("options", ["for 2h", "once"])
+async def test_options_after_a_model_and_nothing_else_belong_to_the_choice(options: str) -> None:
+    world = World()
+    told = await world.say(f"/new big {options}")
+    assert world.served == []
+    assert "acme/large" in told.text
+    current = world.sessions.session(world.inbound("").session).current(world.clock.now())
+    assert current is not None
+    assert current.is_temporary
+
+
+async def test_what_only_begins_like_an_option_is_a_message() -> None:
+    world = World()
+    await world.say("/new big once upon a time")
+    assert world.provider.requests[-1].messages[-1].text == "once upon a time"
+
+
+@pytest.mark.parametrize("word", ["default", "status", "auto", "List"])
+async def test_a_word_of_model_alone_is_no_message(word: str) -> None:
+    world = World()
+    assert (await world.say(f"/new {word}")).code == "usage"
+    assert world.served == []

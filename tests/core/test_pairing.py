@@ -9,6 +9,7 @@ from core.errors import StorageError
 from core.messages import Button, Inbound, Ingress, Reply, ReplyKind, Sender, reply_from_json
 from core.pairing import ALPHABET, CODE_HOLDS, MOST_OPEN, QUIET, Pairing, PairingState
 from core.ports import InboxState
+from core.sessions.key import SessionKey
 from tests.contracts.values import update
 from tests.core.knocking import Announced
 from tests.world import ALLOWED, DIRECT, GROUP, OWNER, STRANGER, World, rules
@@ -43,7 +44,7 @@ async def code_of(at: World, **changes: object) -> str:
 async def test_a_stranger_gets_a_code_and_learns_nothing_else(text: str) -> None:
     at = world()
     (reply,) = await at.do(stranger(at, text))
-    (request,) = await at.pairing.waiting()
+    (request,) = await at.pairing.waiting(at.rules.access)
     assert reply.text.count(request.code) == 3
     assert f"/pairing approve {request.code}" in reply.text
     assert f"remoteclaw pairing approve {request.code}" in reply.text
@@ -82,7 +83,7 @@ async def test_a_code_is_eight_letters_that_are_not_taken_for_one_another_and_ne
 async def test_everything_else_of_a_stranger_stays_unanswered(changes: dict[str, object], why: str) -> None:
     at = world()
     assert await at.do(replace(stranger(at), **changes)) == [], why  # type: ignore[arg-type]
-    assert await at.pairing.waiting() == ()
+    assert await at.pairing.waiting(at.rules.access) == ()
 
 
 async def test_native_commands_and_presses_get_the_short_refusal_and_no_code() -> None:
@@ -90,14 +91,14 @@ async def test_native_commands_and_presses_get_the_short_refusal_and_no_code() -
     for ingress in (Ingress.COMMAND, Ingress.BUTTON):
         (reply,) = await at.do(stranger(at, ingress=ingress))
         assert reply.code == "not_authorised"
-    assert await at.pairing.waiting() == ()
+    assert await at.pairing.waiting(at.rules.access) == ()
 
 
 async def test_there_is_no_pairing_in_groups() -> None:
     at = world()
     for key in (GROUP, "agent:main:discord:default:channel:5"):
         assert await at.do(at.inbound("hello?", by=STRANGER, key=key, chat="-100")) == []
-    assert await at.pairing.waiting() == ()
+    assert await at.pairing.waiting(at.rules.access) == ()
 
 
 async def test_with_pairing_switched_off_strangers_meet_silence() -> None:
@@ -139,7 +140,7 @@ async def test_a_restart_shows_the_same_code_and_asks_once() -> None:
 async def test_a_name_is_one_short_line_and_gives_no_rights(name: str) -> None:
     at = world()
     await code_of(at, name=name)
-    (request,) = await at.pairing.waiting()
+    (request,) = await at.pairing.waiting(at.rules.access)
     assert len(request.name) <= 64
     assert request.name.isprintable()
     assert STRANGER in request.title
@@ -149,13 +150,13 @@ async def test_owners_are_told_of_a_request_once_with_buttons_of_their_own() -> 
     at = world()
     told = Announced(at)
     code = await code_of(at)
-    await at.pairing.catch_up()
+    await at.pairing.catch_up(at.rules.access)
     assert set(told.replies) == {OWNER, OTHER_OWNER}
     for replies in told.replies.values():
         (reply,) = replies
-        assert "Zed (telegram:3)" in reply.text
+        assert 'telegram:3 "Zed"' in reply.text
         assert code in reply.text
-        assert [(button.label, button.command) for button in reply.buttons] == [
+        assert [(button.label, button.press) for button in reply.buttons] == [
             ("Approve", f"/pairing approve {code}"),
             ("Deny", f"/pairing deny {code}"),
         ]
@@ -166,7 +167,7 @@ async def test_an_owner_lets_somebody_in_with_a_button_and_they_are_told_once() 
     told = Announced(at)
     await code_of(at)
     (done,) = await told.press(OWNER, "Approve")
-    assert "Zed (telegram:3) is let in" in done.text
+    assert 'telegram:3 "Zed" is let in' in done.text
     assert done.replaces
     assert not done.private, (
         "what is private is only a passing sign on a press, and the request would stand there as before"
@@ -174,7 +175,7 @@ async def test_an_owner_lets_somebody_in_with_a_button_and_they_are_told_once() 
     assert [reply.text for reply in told.replies[STRANGER]] == [
         "You are let in: write here to chat. /help shows what else there is."
     ]
-    await at.pairing.catch_up()
+    await at.pairing.catch_up(at.rules.access)
     assert len(told.replies[STRANGER]) == 1
     (answer,) = [reply for reply in await at.do(stranger(at, "hi")) if reply.kind is ReplyKind.TEXT]
     assert answer.text.startswith("served-by")
@@ -290,7 +291,7 @@ async def test_the_list_shows_who_asks_and_who_is_in_with_buttons() -> None:
         await at.do(at.inbound(f"/pairing approve {await code_of(at, by=f'telegram:{number}', name=f'P{number}')}"))
     code = await code_of(at)
     (reply,) = await at.do(at.inbound("/pairing"))
-    for fact in (code, "Zed (telegram:3)", "P4 (telegram:4)", "P5 (telegram:5)", "let in by telegram:1"):
+    for fact in (code, 'telegram:3 "Zed"', 'telegram:4 "P4"', 'telegram:5 "P5"', "let in by telegram:1"):
         assert fact in reply.text
     assert [(b.group, b.command) for b in reply.buttons] == [
         ("Approve", f"/pairing approve {code}"),
@@ -300,10 +301,10 @@ async def test_the_list_shows_who_asks_and_who_is_in_with_buttons() -> None:
     ]
     assert [one["id"] for one in reply.data["waiting"]] == [STRANGER]
     assert [one["id"] for one in reply.data["paired"]] == ["telegram:4", "telegram:5"]
-    (done,) = await at.press(reply, "Revoke P4")
+    (done,) = await at.press(reply, "Revoke telegram:4")
     assert "is put out" in done.text
     (done,) = await at.do(at.inbound("/model 1"))
-    assert "Zed (telegram:3) is let in" in done.text
+    assert 'telegram:3 "Zed" is let in' in done.text
 
 
 async def test_many_people_are_paged_and_none_is_lost() -> None:
@@ -315,7 +316,7 @@ async def test_many_people_are_paged_and_none_is_lost() -> None:
     (reply,) = await at.do(at.inbound("/pairing"))
     while True:
         seen += [button.command.split()[-1] for button in reply.buttons if button.group == "Revoke"]
-        assert all(f"Revoke Zed ({name})" in reply.text for name in seen[-8:] if name in reply.text)
+        assert all(f'Revoke {name} "Zed"' in reply.text for name in seen[-8:] if name in reply.text)
         if not _more(reply):
             break
         (reply,) = await at.press(reply, _more(reply)[0].label)
@@ -364,14 +365,14 @@ async def test_an_approval_elsewhere_reaches_the_person_for_a_day() -> None:
     told = Announced(at)
     code = await code_of(at)
     await at.pairings.decide(code, PairingState.APPROVED, "host:ada", at.clock.now())
-    await at.pairing.catch_up()
-    await at.pairing.catch_up()
+    await at.pairing.catch_up(at.rules.access)
+    await at.pairing.catch_up(at.rules.access)
     assert len(told.replies[STRANGER]) == 1
     late = world()
     told = Announced(late)
     await late.pairings.decide(await code_of(late), PairingState.APPROVED, "host:ada", late.clock.now())
     late.clock.advance(timedelta(days=1, seconds=1))
-    await late.pairing.catch_up()
+    await late.pairing.catch_up(late.rules.access)
     assert STRANGER not in told.replies
 
 
@@ -399,22 +400,106 @@ class BrokenHerald:
         await self.tell_owners(key, reply)
         return True
 
-    async def tell_owners(self, key: str, reply: Reply) -> None:
+    async def tell_owners(self, key: str, reply: Reply) -> int:
         if self.is_broken:
             raise StorageError("storage", "The disk is full.")
         self.told.append(key)
+        return 1
 
 
 async def test_what_could_not_be_told_is_told_later_and_nothing_is_undone() -> None:
     at, herald = world(), BrokenHerald()
     pairing = Pairing(at.pairings, at.clock, herald)
     assert await pairing.greet(stranger(at), at.rules.access) is not None
-    (request,) = await pairing.waiting()
+    (request,) = await pairing.waiting(at.rules.access)
     herald.is_broken = False
-    await pairing.catch_up()
+    await pairing.catch_up(at.rules.access)
     herald.is_broken = True
     await pairing.approve(request.code, OWNER, at.rules.access)
     assert at.pairings.paired() == {STRANGER}
     herald.is_broken = False
-    await pairing.catch_up()
+    await pairing.catch_up(at.rules.access)
     assert [key.partition(":")[0] for key in herald.told] == ["pairing", "paired"]
+
+
+async def test_a_knock_does_not_change_what_a_number_means_to_an_owner() -> None:
+    at = world()
+    told = Announced(at)
+    listed = (await at.do(at.inbound("/model", rows=8)))[0]
+    await code_of(at)
+    assert "asks to be let in" in told.replies[OWNER][-1].text
+    (done,) = await at.do(at.inbound("/model 1", rows=8))
+    assert done.text.startswith(f"Now {listed.buttons[0].label.split()[0]}")
+    assert not at.pairings.paired()
+    await told.press(OWNER, "Approve")
+    assert at.pairings.paired() == {STRANGER}
+
+
+class TestTheOperator:
+    """Who writes before they have put themselves into access.owners."""
+
+    async def written(self) -> tuple[World, str]:
+        """The code of somebody who has become an owner since."""
+        at = world()
+        owners = at.rules.access.owners
+        at.rules = replace(at.rules, access=replace(at.rules.access, owners=frozenset({OTHER_OWNER})))
+        code = await code_of(at, by=OWNER)
+        at.rules = replace(at.rules, access=replace(at.rules.access, owners=owners))
+        return at, code
+
+    async def test_is_no_request_any_more(self) -> None:
+        at, code = await self.written()
+        told = Announced(at)
+        await at.pairing.catch_up(at.rules.access)
+        assert told.replies == {}
+        (reply,) = await at.do(at.inbound("/pairing"))
+        assert code not in reply.text
+        assert (reply.data["waiting"], reply.buttons) == ([], ())
+
+    @pytest.mark.parametrize("verb", ["approve", "deny"])
+    async def test_is_not_paired_by_the_code_either(self, verb: str) -> None:
+        at, code = await self.written()
+        before = dict(at.pairings.requests)
+        (reply,) = await at.do(at.inbound(f"/pairing {verb} {code.lower()}"))
+        assert reply.code == "pairing_owner"
+        assert at.pairings.requests == before
+
+    async def test_loses_what_pairing_gave_before_and_stays_an_owner(self) -> None:
+        at, code = await self.written()
+        await at.pairings.decide(code, PairingState.APPROVED, OTHER_OWNER, at.clock.now())
+        told = Announced(at)
+        await at.pairing.catch_up(at.rules.access)
+        assert told.replies == {}, "an owner is let in anyway"
+        (reply,) = await at.do(at.inbound("/pairing"))
+        (done,) = await at.press(reply, f"Revoke {OWNER}")
+        assert done.text == f'{OWNER} "Zed" is not paired any more, and still an owner.'
+        assert not at.pairings.paired()
+        assert (await at.do(at.inbound("/pairing revoke " + OWNER)))[0].code == "pairing_owner"
+
+
+@pytest.mark.parametrize(
+    ("name", "quoted"),
+    [
+        ("Zed", 'telegram:3 "Zed"'),
+        ("Ann (telegram:1)\n/pairing", 'telegram:3 "Ann telegram 1 pairing"'),
+        ('Ann" is let in. "', 'telegram:3 "Ann is let in."'),
+        ("Ann\uff08telegram\uff1a1\uff09", 'telegram:3 "Ann telegram 1"'),
+        ("Anne-Marie O'Neil \U0001f600", 'telegram:3 "Anne-Marie O\'Neil \U0001f600"'),
+        ("()/", "telegram:3"),
+    ],
+)
+async def test_a_name_is_quoted_after_the_id_and_can_pose_as_nobody(name: str, quoted: str) -> None:
+    at = world()
+    told = Announced(at)
+    await code_of(at, name=name)
+    assert told.replies[OWNER][-1].text.startswith(f"{quoted} asks to be let in with the code ")
+
+
+async def test_where_all_private_chats_are_one_conversation_strangers_get_no_code() -> None:
+    at = world()
+    at.rules = replace(at.rules, dm_scope="main")
+    shared = SessionKey.parse("agent:main:main")
+    assert await at.do(replace(stranger(at), session=shared)) == []
+    assert at.pairings.requests == {}
+    (reply,) = await at.do(replace(at.inbound("/pairing"), session=shared))
+    assert reply.text.startswith('session.dm_scope is "main": ')

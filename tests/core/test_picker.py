@@ -8,10 +8,10 @@ import pytest
 from core.auth.health import after_failure
 from core.auth.profiles import CredentialKind
 from core.errors import Failure, FailureReason
-from core.messages import Button, Ingress, Quoted, Reply, ReplyKind, Tone
-from core.resolution.rules import AgentRules
+from core.messages import Button, File, Ingress, Quoted, Reply, ReplyKind, Tone
+from core.resolution.rules import AccessRules, AgentRules
 from core.sessions.key import SessionKey
-from tests.world import ALLOWED, DIRECT, GROUP, OWNER, World, profile, provider, rules
+from tests.world import ALLOWED, DIRECT, GROUP, OWNER, STRANGER, World, profile, provider, rules
 
 ROWS = 8
 
@@ -34,6 +34,10 @@ async def pressed(world: World, reply: Reply, label: str, **where: object) -> Re
     """What takes the message's place. Choices of an earlier step are not pressed."""
     shown = replace(reply, buttons=tuple(button for button in reply.buttons if not button.earlier))
     return (await world.press(shown, label, rows=ROWS, **where))[0]
+
+
+async def a_picture() -> tuple[File, ...]:
+    return (File("cat.png", "image/png", b"cat"),)
 
 
 async def fails(world: World, name: str, reason: FailureReason, **back: float) -> None:
@@ -147,12 +151,12 @@ async def test_every_label_has_its_state_and_the_time_of_return() -> None:
     told = {b.label: b.tone for b in step.buttons if b.group == "credential"}
     assert told.pop(next(label for label in told if label.startswith("acme:old · expired "))) is Tone.BAD
     assert told == {
-        "Automatic · acme:login is next": Tone.GOOD,
+        "Automatic · acme:work is next": Tone.GOOD,
         "acme:work (Work account) · ready": Tone.GOOD,
         "acme:home · back in 4m": Tone.WAITING,
         "acme:broke · back in 5h · billing": Tone.BAD,
         "acme:revoked · out · auth_permanent": Tone.BAD,
-        "acme:login · expired, refreshable": Tone.WAITING,
+        "acme:login · expired, refreshable": Tone.BAD,
     }
     for name in ("acme:work", "acme:old", "acme:login"):
         world.credentials.remove(name)
@@ -390,15 +394,38 @@ class TestSearch:
         assert "Models that fit 'son'" in (await pressed(world, step, "Back")).text
         assert not world.served, "nothing was asked of a model"
 
-    @pytest.mark.parametrize("how", ["late", "another", "not own", "other words", "a number"])
-    async def test_what_does_not_answer_the_question_is_a_message(self, how: str) -> None:
+    @pytest.mark.parametrize("how", ["late", "another", "after something else", "a picture"])
+    async def test_an_answer_that_the_question_does_not_take_never_reaches_a_model(self, how: str) -> None:
         world = World()
         asked = await pressed(world, await opened(world, key=GROUP), "Search", key=GROUP)
-        by, quoted = OWNER, Quoted("bot", asked.text, own=True)
+        by, text = OWNER, "son"
         if how == "late":
             world.wait(minutes=10, seconds=1)
         if how == "another":
             by = ALLOWED
+        if how == "after something else":
+            await opened(world, key=GROUP)
+        if how == "a picture":
+            text = ""
+        quoted = Quoted("bot", asked.text, own=True)
+        told = await world.say(text, key=GROUP, by=by, quoted=quoted, rows=ROWS, files=a_picture if not text else None)
+        assert told.code == "number_without_picker"
+        assert world.served == []
+        assert (await pressed(world, told, "Open a new one", key=GROUP, by=by)).kind is ReplyKind.PICKER
+
+    async def test_who_may_only_chat_answers_no_question_of_the_picker(self) -> None:
+        access = AccessRules(owners=frozenset({OWNER}), allow=frozenset({ALLOWED}), groups=frozenset({"telegram:-100"}))
+        world = World(rules=rules(access=access))
+        asked = await pressed(world, await opened(world, key=GROUP), "Search", key=GROUP)
+        told = await world.say("son", key=GROUP, by=STRANGER, quoted=Quoted("bot", asked.text, own=True), rows=ROWS)
+        assert told.code == "number_without_picker"
+        assert world.served == []
+
+    @pytest.mark.parametrize("how", ["not own", "other words", "a number"])
+    async def test_what_does_not_answer_the_question_is_a_message(self, how: str) -> None:
+        world = World()
+        asked = await pressed(world, await opened(world, key=GROUP), "Search", key=GROUP)
+        quoted = Quoted("bot", asked.text, own=True)
         if how == "not own":
             quoted = Quoted("Ann", asked.text)
         if how == "other words":
@@ -406,7 +433,7 @@ class TestSearch:
         if how == "a number":
             assert (await world.say("/model 1", key=GROUP, rows=ROWS)).code == "number_without_picker"
             return
-        await world.say("son", key=GROUP, by=by, quoted=quoted, rows=ROWS)
+        await world.say("son", key=GROUP, quoted=quoted, rows=ROWS)
         assert len(world.served) == 1
 
     async def test_nothing_found_says_what_was_looked_for_and_the_nearest(self) -> None:

@@ -116,7 +116,7 @@ async def demoted(chat: Chat) -> None:
 async def paired(chat: Chat) -> None:
     reply = await chat.at.pairing.greet(chat.says("hello"), chat.at.rules.access)
     assert reply is not None
-    (request,) = await chat.at.pairing.waiting()
+    (request,) = await chat.at.pairing.waiting(chat.at.rules.access)
     await chat.at.pairing.approve(request.code, OWNER, chat.at.rules.access)
 
 
@@ -196,7 +196,7 @@ async def test_an_owners_answer_to_a_request_is_checked_too() -> None:
     for label in ("Approve", "Deny"):
         (answer,) = await told.press(OWNER, label)
         assert answer.code == "not_authorised"
-    assert len(await at.pairing.waiting()) == 1
+    assert len(await at.pairing.waiting(at.rules.access)) == 1
 
 
 async def test_a_number_is_a_press_too() -> None:

@@ -6,7 +6,7 @@ import pytest
 
 from core.chat.stop import Stop
 from core.errors import FailureReason
-from core.messages import Reply, ReplyKind
+from core.messages import File, Ingress, Reply, ReplyKind
 from tests.fakes.provider_client import Held
 from tests.world import ALLOWED, DIRECT, GROUP, STRANGER, World
 
@@ -69,6 +69,29 @@ async def test_a_pause_between_two_tries_ends_too():
     async with asyncio.timeout(PATIENCE):
         assert told(await turn) == ["Stopped. Nothing had been said yet."]
     assert world.served == ["acme:work"]
+
+
+@pytest.mark.parametrize("how", ["stopped", "deleted"])
+async def test_while_what_was_sent_along_is_fetched_it_ends_at_once_and_nothing_is_asked(how: str) -> None:
+    world, fetching = World(), asyncio.Event()
+
+    async def never() -> tuple[File, ...]:
+        fetching.set()
+        await asyncio.Event().wait()
+        return ()
+
+    turn = asyncio.create_task(world.do(world.inbound("look", files=never, message="7")))
+    async with asyncio.timeout(PATIENCE):
+        await fetching.wait()
+        if how == "stopped":
+            assert (await world.say("/stop")).text == "Stopping the answer."
+        else:
+            await world.do(world.inbound("", ingress=Ingress.DELETION, message="7"))
+        replies = await turn
+    early = "Stopped. Nothing had been said yet."
+    assert told(replies) == [early if how == "stopped" else "The message was deleted, so its answer ends here."]
+    assert (await world.say("again")).text == "served-by:acme:work"
+    assert [m.text for m in world.provider.requests[-1].messages] == ["again"]
 
 
 async def test_without_a_running_answer_it_says_so():

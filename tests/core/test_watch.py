@@ -10,7 +10,7 @@ import pytest
 from core.auth.profiles import CredentialKind, ProfileSet
 from core.auth.secret import SecretRef
 from core.errors import Failure, FailureReason, StorageError
-from core.messages import Reply, ReplyKind
+from core.messages import Reply, ReplyKind, Sender
 from core.ports import InboxState
 from core.sessions.key import SessionKey
 from core.watch.rounds import EVERY, Watch
@@ -122,9 +122,8 @@ class TestLostPins:
         (told,) = await world.look()
         assert told.text == (
             "acme:work is pinned here, and there is no such profile any more: nothing is answered until you choose.\n"
-            "  1. acme:home · ready\n"
-            "  2. Release pin\n"
-            "Choose with a button or /model <number>."
+            "  acme:home · ready\n"
+            "Choose with a button, or write /model @<profile>, or /model auto to release the pin."
         )
         (refused,) = await world.press(told, "Release pin", key=GROUP, by=OWNER)
         assert refused.code == "not_authorised"
@@ -132,13 +131,21 @@ class TestLostPins:
         assert (await world.say("hi", key=GROUP, by=ALLOWED)).text == "served-by:acme:home"
         assert await world.look() == []
 
-    async def test_the_number_of_a_choice_can_be_typed_and_the_session_is_free(self, world: AnnouncingWorld) -> None:
+    async def test_a_choice_can_be_typed_and_the_session_is_free(self, world: AnnouncingWorld) -> None:
         await world.say("/model @acme:work prefer")
         world.credentials.remove("acme:work")
         (told,) = await world.look()
         assert "others serve in its place until you choose" in told.text
-        assert "released" in (await world.say("/model 2")).text
+        assert "released" in (await world.say("/model auto")).text
         assert world.resolution().pinned is None
+
+    async def test_a_number_goes_on_to_mean_the_list_that_was_asked_for(self, world: AnnouncingWorld) -> None:
+        await world.say("/model @acme:work")
+        listed = await world.say("/model", rows=8)
+        world.credentials.remove("acme:work")
+        assert len(await world.look()) == 1
+        meant = next(button for button in listed.buttons if button.label.startswith("opus"))
+        assert "Now opus" in (await world.say(f"/model {meant.n}", rows=8)).text
 
     async def test_it_is_told_once_for_a_pin_also_after_restarts_and_days(self, world: AnnouncingWorld) -> None:
         await world.say("/model @acme:work")
@@ -283,8 +290,24 @@ def limit(**span: float) -> Failure:
     return Failure(reason=FailureReason.RATE_LIMIT, status=429, retry_at=START + timedelta(**span))
 
 
+class TestOwnersWhoCannotBeTold:
+    async def test_a_credential_that_ends_is_told_as_soon_as_an_owner_can_be(
+        self, world: AnnouncingWorld, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        caplog.set_level(logging.INFO)
+        access = world.rules.access
+        world.rules = replace(world.rules, access=replace(access, owners=frozenset({"terminal:ann"})))
+        world.credentials.put(token("acme:t", hours=20))  # type: ignore[arg-type]
+        for _ in range(3):
+            assert await world.look() == []
+        assert caplog.text.count("No owner can be told anything") == 1
+        world.rules = replace(world.rules, access=access)
+        assert len(await world.look()) == 1
+        assert await world.look() == []
+
+
 class TestReturns:
-    async def card(self, world: AnnouncingWorld, **where: str) -> Reply:
+    async def card(self, world: AnnouncingWorld, **where: object) -> Reply:
         """Ask something while every credential is out for ten minutes."""
         for name in ("acme:work", "acme:home"):
             world.provider.script[name] = [limit(minutes=10)]
@@ -326,22 +349,49 @@ class TestReturns:
         world.credentials.put(profile("acme:new"))
         assert "acme:new can answer now" in (await world.look())[0].text
 
-    @pytest.mark.parametrize(
-        "meanwhile",
-        [
-            pytest.param("/model opus@zeta:me", id="another model was chosen"),
-            pytest.param("press", id="the card was used"),
-            pytest.param("ask again", id="something was answered"),
-        ],
-    )
-    async def test_who_has_gone_on_meanwhile_is_not_told(self, world: AnnouncingWorld, meanwhile: str) -> None:
+    async def test_whose_card_was_used_is_not_told(self, world: AnnouncingWorld) -> None:
         card = await self.card(world)
         world.wait(minutes=10)
-        if meanwhile == "press":
-            await world.press(card, "Try again")
-        else:
-            await world.say(meanwhile)
+        await world.press(card, "Try again")
         world.wait(minutes=1)
+        assert await world.look() == []
+
+    @pytest.mark.parametrize("meanwhile", ["/usage tokens", "/model opus@zeta:me", "something else"])
+    async def test_what_others_do_meanwhile_takes_nothing_from_whoever_waits(
+        self, world: AnnouncingWorld, meanwhile: str
+    ) -> None:
+        await self.card(world, key=GROUP, by=ALLOWED)
+        world.wait(minutes=10)
+        await world.say(meanwhile, key=GROUP, by=OWNER)
+        world.wait(minutes=1)
+        (told,) = await world.look()
+        answered = await world.press(told, "Ask now", key=GROUP, by=ALLOWED)
+        assert answered[-1].text.startswith("served-by:")
+
+    async def test_of_several_who_wait_in_one_chat_every_one_is_told(self, world: AnnouncingWorld) -> None:
+        await self.card(world, key=GROUP, by=OWNER)
+        assert (await world.say("another message", key=GROUP, by=ALLOWED)).code == "all_unavailable"
+        world.wait(minutes=10)
+        for by, told in zip((OWNER, ALLOWED), await world.look(), strict=True):
+            assert (await world.press(told, "Ask now", key=GROUP, by=by))[-1].text.startswith("served-by:")
+
+    async def test_who_was_let_in_by_a_role_is_told_where_no_group_is_listed(self, world: AnnouncingWorld) -> None:
+        access = replace(world.rules.access, allow=frozenset({"telegram:role:77"}))
+        world.rules = replace(world.rules, access=access)
+        member = Sender("telegram", "5", roles=("77", "12"))
+        await self.card(world, key=GROUP, sender=member)
+        world.wait(minutes=10)
+        (told,) = await world.look()
+        (refused,) = await world.press(told, "Ask now", key=GROUP, sender=replace(member, roles=("12",)))
+        assert refused.code == "not_authorised"
+        assert (await world.press(told, "Ask now", key=GROUP, sender=member))[-1].text.startswith("served-by:")
+
+    async def test_whose_role_is_not_allowed_any_more_is_not_told(self, world: AnnouncingWorld) -> None:
+        access = world.rules.access
+        world.rules = replace(world.rules, access=replace(access, allow=frozenset({"telegram:role:77"})))
+        await self.card(world, key=GROUP, sender=Sender("telegram", "5", roles=("77",)))
+        world.rules = replace(world.rules, access=access)
+        world.wait(minutes=10)
         assert await world.look() == []
 
     async def test_who_only_looks_meanwhile_is_told_all_the_same(self, world: AnnouncingWorld) -> None:

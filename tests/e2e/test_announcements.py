@@ -171,3 +171,22 @@ class TestDiscord:
             discord.bob.presses(told, "Release pin")
             until(lambda: GONE not in told.content)
             assert discord.serves(discord.bob, chat) == "WORK"
+
+    def test_who_was_let_in_by_a_role_is_told_what_ended_also_over_a_kill(self, discord: DiscordStage) -> None:
+        room = discord.rooms.pop()
+        role = discord.discord.role(discord.guild, discord.mallory)
+        config = discord.house.state / "config.toml"
+        allowed = f'allow = ["discord:{discord.bob.id}"]'
+        text = config.read_text()
+        assert allowed in text
+        config.write_text(text.replace(allowed, f'allow = ["discord:role:{role}"]'))
+        with discord.gateway() as gateway:
+            assert "pinned strict" in discord.slash(discord.mallory, room, "@acme:home for 2s").content
+            until(lambda: discord.house.rows("select distinct state from inbox") == [("done",)])
+            gateway.kill()
+        assert discord.house.rows("select roles from members") == [(f'["{role}"]',)]
+        until_over(discord.house)
+        before = len(discord.told(room, 0))
+        with discord.gateway():
+            (told,) = until(lambda: discord.told(room, before))
+            assert told.content.replace("\\", "") == ENDED

@@ -243,7 +243,10 @@ class TestChoosing:
         assert refused.ephemeral
         assert "not authorised" in refused.content
         running.settled(running.ada, room)
-        assert running.told(running.mallory.dm, 0) == running.told(room, 0) == []
+        assert ["give this code" in m.content for m in running.told(running.mallory.dm, 0)] == [True], (
+            "and nothing else"
+        )
+        assert running.told(room, 0) == []
         assert len(running.provider.seen) == asked
 
 

@@ -33,7 +33,7 @@ def test_an_owner_lets_somebody_in_with_a_button_and_the_host_puts_them_out(stag
         stage.mallory.says(strangers, "let me in, please")
         code = code_in(strangers)
         asked = until(lambda: next((m for m in owners.answers if code in m.text), None))
-        assert "Mallory (telegram:1003)" in asked.text
+        assert 'telegram:1003 "Mallory"' in asked.text
         stage.ada.presses(asked, "Approve")
         until(lambda: any("You are let in" in m.text for m in strangers.answers))
         stage.shows(asked, "is let in")
@@ -49,11 +49,24 @@ def test_an_owner_lets_somebody_in_with_a_button_and_the_host_puts_them_out(stag
     assert "let me in" not in str(stage.provider.seen)
 
 
+def test_a_knock_does_not_change_what_an_owner_chooses_with_a_number(stage: Stage) -> None:
+    owners, strangers = stage.telegram.private(stage.ada), stage.telegram.private(stage.mallory)
+    with stage.gateway() as gateway:
+        assert stage.asks(stage.ada, owners, "/model").labels
+        stage.mallory.says(strangers, "hello?")
+        code = code_in(strangers)
+        until(lambda: any(code in m.text for m in owners.answers))
+        assert stage.asks(stage.ada, owners, "/model 1").text.startswith("Now ")
+        assert stage.house.run("pairing", "--json").json["paired"] == []
+        gateway.stop()
+
+
 def test_an_approval_on_the_host_holds_at_once_and_is_told_once_over_a_kill(stage: Stage) -> None:
     strangers = stage.telegram.private(stage.mallory)
     with stage.gateway() as gateway:
         stage.mallory.says(strangers, "hello?")
         code = code_in(strangers)
+        until(lambda: stage.house.rows("select 1 from inbox where state = 'done'"))
         stage.mallory.says(strangers, "hello??")
         gateway.kill()
     approved = stage.house.run("pairing", "approve", code.lower(), "--json")

@@ -53,11 +53,14 @@ class FakeChatBook:
         self.written = 0
         self.fails: Exception | None = None
         self._seen: dict[SessionKey, datetime] = {}
+        self._roles: dict[tuple[SessionKey, str], tuple[str, ...]] = {}
 
-    async def note(self, inbound: Inbound, now: datetime) -> None:
+    async def note(self, inbound: Inbound, now: datetime, roles: tuple[str, ...] = ()) -> None:
         if self.fails is not None:
             raise self.fails
         chat = Chat(inbound.sender.platform, inbound.account, inbound.chat)
+        if inbound.chat:
+            self._roles[inbound.session, inbound.sender.key] = roles
         seen = self._seen.get(inbound.session)
         fresh = seen is not None and abs((now - seen).total_seconds()) < 86_400
         if inbound.chat and not (fresh and self.chats.get(inbound.session) == chat):
@@ -67,6 +70,9 @@ class FakeChatBook:
 
     async def find(self, session: SessionKey) -> Chat | None:
         return self.chats.get(session)
+
+    async def roles(self, session: SessionKey, person: str) -> tuple[str, ...]:
+        return self._roles.get((session, person), ())
 
 
 class FakeWatchedSessions:
@@ -94,7 +100,7 @@ class FakeWatchedSessions:
 
     async def waiting(self, codes: Iterable[str], since: datetime) -> tuple[Waiting, ...]:
         wanted = set(codes)
-        newest = {one.session: one for one in self._shown.shown if one.card}
+        newest = {(one.session, one.sender, _source(one)): one for one in self._shown.shown if one.card}
         found = [
             Waiting(one.token, one.session, one.sender, one.at, one.commands)
             for one in newest.values()
@@ -102,10 +108,12 @@ class FakeWatchedSessions:
             and one.at > since
             and one.token not in self._shown.used
             and one.session in self._chats.chats
-            and not any(spent.at > one.at for spent in self._sessions.spent.get(one.session, []))
-            and not any(made.at > one.at for made in self._sessions.decided.get(one.session, []))
         ]
         return tuple(sorted(found, key=lambda one: one.at))
 
     def _pins(self, key: SessionKey) -> set[str]:
         return {choice.pin.profile for choice in self._sessions.session(key).choices if choice.pin is not None}
+
+
+def _source(one: Shown) -> str:
+    return one.message.source if one.message is not None else ""

@@ -8,14 +8,15 @@ import asyncio
 import os
 import sys
 from collections.abc import AsyncGenerator
+from dataclasses import replace
 
 from bot.cli.gateway import serve_installation
 from bot.config import load_settings
 from bot.log import set_up_logging
 from bot.paths import Paths
 from core.chat.completion import Completed, CompletionRequest, Counted, TextDelta
-from core.messages import Inbound, Reply
-from core.ports import InboxItem
+from core.messages import Inbound, Place, Reply
+from core.ports import InboxItem, Update
 from tests.fakes.chat_platform import FakePlatform
 
 
@@ -41,7 +42,11 @@ class Provider:
 
 
 class TellingPlatform(FakePlatform):
-    """Prints what it delivers."""
+    """Prints what it delivers. Its one chat is somebody's private one."""
+
+    def read(self, update: Update) -> Inbound | None:
+        inbound = super().read(update)
+        return inbound and replace(inbound, place=Place(direct=True))
 
     async def deliver(self, item: InboxItem, inbound: Inbound, events: AsyncGenerator[object, None]) -> None:  # type: ignore[override]
         async for event in events:

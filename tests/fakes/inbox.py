@@ -56,9 +56,12 @@ class FakeInbox:
     async def set_mark(self, platform: str, account: str, mark: str) -> None:
         self.marks[platform, account] = mark
 
-    def mark_answered(self, item: int, replies: Sequence[Mapping[str, Any]]) -> None:
+    def mark_answered(self, item: int, replies: Sequence[Mapping[str, Any]], goes_on: bool = False) -> None:
         """For the session store, which answers an item together with its own write."""
-        self._change(item, state=InboxState.ANSWERED, replies=tuple(_through_json(reply) for reply in replies))
+        stored = self._find(item)
+        said = stored.replies if stored.state is InboxState.NEW else ()
+        answers = (*said, *(_through_json(reply) for reply in replies))
+        self._change(item, state=InboxState.NEW if goes_on else InboxState.ANSWERED, replies=answers)
 
     def _change(self, item: int, **values: Any) -> None:
         stored = self._find(item)

@@ -22,7 +22,7 @@ class ScriptedGateway:
         self.release = asyncio.Event()
         self.cancelled = 0
 
-    async def handle(self, inbound: Inbound, item: int | None = None) -> AsyncIterator[Event]:
+    async def handle(self, inbound: Inbound, item: int | None = None, begun: bool = False) -> AsyncIterator[Event]:
         self.asked.append(inbound)
         if inbound.text in self._answers:
             for event in self._answers[inbound.text]:

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import replace
 
+from core.chat.names import is_source
 from core.errors import LostRace, UsedUp
 from core.sessions.history import Message, without
 from core.sessions.key import SessionKey
@@ -72,6 +73,10 @@ class FakeSessionStore:
     async def remembers(self, key: SessionKey, source: str) -> bool:
         return any(source and message.source == source for messages in self._of(key) for message in messages)
 
+    async def find_source(self, key: SessionKey, platform: str, message: str) -> str:
+        sources = (one.source for messages in self._of(key) for one in messages)
+        return next((source for source in sources if is_source(source, platform, message)), "")
+
     async def amend(self, key: SessionKey, source: str, text: str, answered: Answered | None = None) -> bool:
         for messages in self._of(key):
             for n, message in enumerate(messages):
@@ -111,7 +116,7 @@ class FakeSessionStore:
                 raise UsedUp
             self.used[answered.token] = answered.item
         if answered is not None and answered.item is not None:
-            self.inbox.mark_answered(answered.item, answered.replies)
+            self.inbox.mark_answered(answered.item, answered.replies, answered.goes_on)
 
 
 def _after_turn(stored: Session, record: TurnRecord) -> Session:

@@ -3,6 +3,7 @@
 from dataclasses import replace
 from datetime import timedelta
 
+from core.chat.names import is_source
 from core.sessions.key import SessionKey
 from core.sessions.ports import Shown, Use
 
@@ -31,6 +32,10 @@ class FakeShownStore:
 
     async def keeps(self, session: SessionKey, source: str) -> bool:
         return any(_keeps(one, session, source) and one.token not in self.used for one in self.shown)
+
+    async def find_source(self, key: SessionKey, platform: str, message: str) -> str:
+        sources = (one.message.source for one in self.shown if one.session == key and one.message is not None)
+        return next((source for source in sources if is_source(source, platform, message)), "")
 
     async def amend_kept(self, session: SessionKey, source: str, text: str) -> None:
         self.shown = [

@@ -4,6 +4,8 @@ from dataclasses import dataclass
 from typing import Any
 
 MOST_BUTTONS = 100
+MOST_ENTITIES = 100
+"""The formats that are kept; Telegram drops the others without a word."""
 LONGEST_PLACEHOLDER = 64
 _ENTITY_TYPES = {"mention", "hashtag", "cashtag", "bot_command", "url", "email", "phone_number", "custom_emoji"}
 _ENTITY_TYPES |= {"bold", "italic", "underline", "strikethrough", "spoiler", "code", "pre", "text_link", "text_mention"}
@@ -72,7 +74,7 @@ def _checked_text(text: str, entities: object) -> tuple[str, tuple[tuple[tuple[s
         start, end = row["offset"] - left, min(row["offset"] - left + row["length"], units(shown))
         if start < end:
             kept.append(tuple({**row, "offset": start, "length": end - start}.items()))
-    return shown, tuple(kept)
+    return shown, tuple(kept[:MOST_ENTITIES])
 
 
 def _checked_entity(text: str, row: Any) -> dict[str, Any]:

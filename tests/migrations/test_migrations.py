@@ -56,6 +56,7 @@ def test_an_empty_place_gets_the_whole_schema(path: Path):
         "inbox",
         "marks",
         "chats",
+        "members",
         "pairings",
     } <= tables(path)
     assert path.stat().st_mode & 0o777 == 0o600

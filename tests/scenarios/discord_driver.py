@@ -114,6 +114,18 @@ class DiscordDriver:
     def loses_answers(self, times: int) -> None:
         self._server.lose("PATCH", "/messages/", times=times)
 
+    def loses_messages(self, *, arrived: bool) -> None:
+        if arrived:
+            self._server.lose("POST", "/messages")
+        else:
+            self._server.fail("POST", "/messages", 502)
+
+    def holds_files(self) -> Held:
+        # As with changes: whoever fetches is told to wait.
+        self._server.fail("GET", "/cdn/", 429, retry_after=20, times=1000)
+        reached = lambda: any("/cdn/" in one["path"] for one in self._server.refused)  # noqa: E731
+        return Held(reached, self._server.good_again)
+
     def holds_changes(self) -> Held:
         # Discord lets nobody wait: the client itself does, for as long as it is told.
         self._server.fail("PATCH", "/messages/", 429, retry_after=60, times=1000)

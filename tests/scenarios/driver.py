@@ -154,6 +154,14 @@ class Driver(Protocol):
         """The next changes of messages are made, and the connection breaks before that is told."""
         ...
 
+    def loses_messages(self, *, arrived: bool) -> None:
+        """The connection breaks under the next message that the bot sends: when it has `arrived`, or before."""
+        ...
+
+    def holds_files(self) -> Held:
+        """What people send along can not be had from now on."""
+        ...
+
     def holds_changes(self) -> Held:
         """Changes of messages get no answer from now on."""
         ...

@@ -133,6 +133,13 @@ class TelegramDriver:
     def loses_answers(self, times: int) -> None:
         self._server.drop("editMessageText", after=True, times=times)
 
+    def loses_messages(self, *, arrived: bool) -> None:
+        self._server.drop("sendMessage", after=arrived)
+
+    def holds_files(self) -> Held:
+        gate = self._server.hold("getFile")
+        return Held(lambda: gate.waiting > 0, gate.open)
+
     def holds_changes(self) -> Held:
         gate = self._server.hold("editMessageText")
         return Held(lambda: gate.waiting > 0, gate.open)

@@ -52,6 +52,24 @@ async def test_a_long_answer_with_code_and_a_table_is_whole_in_order_and_within_
     assert len(pieces) <= 2 + len(answer) // (stage.driver.longest // 2), "it is not told in crumbs"
 
 
+async def test_while_a_picture_cannot_be_had_the_chat_goes_on_and_stop_ends_it_at_once(stage: Stage) -> None:
+    await stage.opens()
+    group = stage.group()
+    ada, bob = stage.ada.enters(group), stage.bob.enters(group)
+    picker = await bob.opens_picker()
+    held = stage.driver.holds_files()
+    ada.sends("look", "dot.png", PNG, "image/png")
+    await stage.driver.until(held.reached)
+    await stage.driver.until(lambda: stage.driver.is_typing(group))
+    await bob.picks("opus", on=picker)
+    await bob.sees("Credential for opus")
+    ada.commands("stop")
+    await ada.sees("Stopped. Nothing had been said yet.")
+    held.ends()
+    assert await ada.served_by() == "acme:main"
+    assert stage.questions.keys("look") == []
+
+
 async def test_flood_control_in_the_middle_of_an_answer_delays_it_and_loses_nothing(stage: Stage) -> None:
     await stage.opens()
     ada = stage.ada.enters(stage.group())
