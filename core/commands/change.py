@@ -72,7 +72,7 @@ def _account(request: ModelRequest, chosen: Chosen, was: Resolution, after: Snap
     else:
         lines.append(f"Now {model} with {choice.pin.profile}, pinned {choice.pin.mode.value}.")
     if choice is not None and choice.is_temporary and after.session.current(after.now) is choice:
-        lines.append(_temporary(after))
+        lines.append(temporary(after))
     if chosen.unlisted:
         lines.append("This id is not in the list of known models; it is used as you wrote it.")
     if chosen.kept:
@@ -93,7 +93,7 @@ def _fate(choice: Choice | None) -> str:
     return "does not apply meanwhile" if choice is not None and choice.is_temporary else "is released"
 
 
-def _temporary(after: Snapshot) -> str:
+def temporary(after: Snapshot) -> str:
     """When the choice ends and what returns then."""
     standing = after.session.standing(after.now)
     # As it will be then: what lies below, or the chat above, may have ended too.

@@ -3,6 +3,7 @@
 from dataclasses import replace
 
 from core.auth.provider_names import provider_id
+from core.commands.change import temporary
 from core.commands.choose import Chosen, asked_for, choose
 from core.commands.command import Asker, Change, CommandContext, Outcome
 from core.commands.model_request import RESERVED, Form, parse_request
@@ -181,6 +182,9 @@ def _account(snapshot: Snapshot, after: Session, chosen: Chosen) -> list[str]:
         lines.append(f"Now {model} with {pinned.pin.profile}, pinned {pinned.pin.mode.value}.")
     else:
         lines.append(f"Now {model}; the credential is chosen automatically.")
+    choice = after.current(snapshot.now)
+    if choice is not None and choice.is_temporary:
+        lines.append(temporary(stood))
     if chosen.unlisted:
         lines.append("This id is not in the list of known models; it is used as you wrote it.")
     if not resolution.candidates:

@@ -210,6 +210,7 @@ async def test_options_after_a_model_and_nothing_else_belong_to_the_choice(optio
     told = await world.say(f"/new big {options}")
     assert world.served == []
     assert "acme/large" in told.text
+    assert "; then acme/small (default) again." in told.text
     current = world.sessions.session(world.inbound("").session).current(world.clock.now())
     assert current is not None
     assert current.is_temporary
