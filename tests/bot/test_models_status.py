@@ -202,7 +202,7 @@ class TestProviders:
 
     def test_nothing_of_a_secret_is_shown(self, host: Host, monkeypatch: pytest.MonkeyPatch) -> None:
         """In the place of C202 and C208: no piece of four characters of any secret, whatever its kind."""
-        secrets = {name: f"Qz{n}w-{name}-8842{n}" for n, name in enumerate(("KEY", "TOK", "ACC", "REF", "ENV", "CFG"))}
+        secrets = {name: f"Qz{n}w-{name}-jkmq{n}" for n, name in enumerate(("KEY", "TOK", "ACC", "REF", "ENV", "CFG"))}
         monkeypatch.setenv("ACME_API_KEY", secrets["ENV"])
         monkeypatch.setenv("CONFIGURED", secrets["CFG"])
         host.configure(CONFIG.replace('models = ["small"', 'api_key = "${CONFIGURED}"\nmodels = ["small"'))
