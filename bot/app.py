@@ -10,11 +10,14 @@ from contextlib import asynccontextmanager, closing, contextmanager
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from bot.claude_wiring import Claude, provider_clients
 from bot.config.rules import build_rules
 from bot.credentials import CredentialSource
+from bot.credentials_wiring import credential_source
 from bot.database_url import sqlite_path
-from bot.log import learn_secrets, redact
-from bot.models_wiring import bring_up_to_date, model_makings, models_documents, with_models
+from bot.log import redact
+from bot.models_wiring import bring_up_to_date, model_makings, models_documents
+from bot.oauth_wiring import HealthOnDemand, renewing_client
 from bot.paths import Paths
 from bot.secret_values import revealed
 from bot.settings_wiring import rereading
@@ -31,15 +34,16 @@ log = logging.getLogger(__name__)
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from adapters.providers.registry import HttpProviderClient
     from adapters.storage.profile_writer import ProfileWriter
     from adapters.storage.reader import SqliteStatusReader
     from bot.config.settings import Settings
     from bot.installation import InForce, Installation
+    from bot.login_wiring import LoginTools
     from bot.run import ServedPlatform
     from core.announcements import Announcer
     from core.auth.ports import HealthStore
     from core.chat.ports import ProviderClient
+    from core.chat.renewing import RenewingClient
     from core.gateway import Gateway
     from core.ports import Inbox
     from core.watch.rounds import Watch
@@ -73,6 +77,7 @@ class Inspection:
     snapshots: SnapshotSource
     state: "SqliteStatusReader"
     credentials: CredentialSource
+    claude: Claude
 
     def providers(self, rules: Rules | None = None) -> Mapping[str, ProviderEntry]:
         """The providers as requests reach them: with the headers that references give. `rules`: those of an agent's snapshot."""
@@ -121,7 +126,6 @@ async def build_app(
     `extra_owner` owns it besides `access.owners` (the person at the terminal). `reread` gives the settings for a reload; left
     out, those of the config file. The other arguments replace parts, for tests. Raises BotError for whatever cannot be opened.
     """
-    from adapters.providers.registry import HttpProviderClient
     from adapters.storage.engine import open_database
     from adapters.storage.health import SqlHealthStore
     from adapters.storage.inbox import SqlInbox
@@ -147,7 +151,9 @@ async def build_app(
         inbox = SqlInbox(database)
         sessions = SqlSessionStore(database)
         snapshots = SnapshotSource(lambda: installation.rules, installation, SqlStateReader(database), time)
-        client, health = HttpProviderClient(time), SqlHealthStore(database)
+        health = SqlHealthStore(database)
+        clients = provider_clients(lambda: Claude(installation.settings, paths, installation.environment), time)
+        client = renewing_client(clients, installation, installation.told, paths, health, time, _sources)
         await _import_older(settings, paths, time, health, installation)
         turns = Turns(snapshots, sessions, health, provider or client, time)
         checks = Checks(snapshots, health, ProviderCheck(client, time))
@@ -214,14 +220,16 @@ def inspect_installation(
     reader: StateReader = state
     credentials = _credentials(settings, paths, environ, sources)
     snapshots = SnapshotSource(lambda: rules, credentials, reader, time)
-    return Inspection(rules, time, snapshots, state, credentials)
+    return Inspection(rules, time, snapshots, state, credentials, Claude(settings, paths, environ))
 
 
-def provider_client(clock: Clock) -> "HttpProviderClient":
+def provider_client(inspection: Inspection) -> "RenewingClient":
     """A client for requests that are no turn. Whoever opens it closes it."""
-    from adapters.providers.registry import HttpProviderClient
-
-    return HttpProviderClient(clock)
+    claude, credentials, clock = inspection.claude, inspection.credentials, inspection.clock
+    settings, environ = claude.settings, credentials.environment
+    health = HealthOnDemand(lambda: open_health(settings, claude.paths, environ))
+    clients = provider_clients(lambda: claude, clock)
+    return renewing_client(clients, credentials, lambda: (settings, environ), claude.paths, health, clock, _sources)
 
 
 @contextmanager
@@ -254,6 +262,13 @@ def open_stores(settings: "Settings", paths: Paths, environ: Mapping[str, str]) 
         writer=lambda agent: ProfileWriter(paths.state, agent, clock, oauth_dir=paths.oauth),
         edit_file=lambda path, change: edit_file(path, clock, change),
     )
+
+
+def open_logins(settings: "Settings", paths: Paths, environ: Mapping[str, str]) -> "LoginTools":
+    """For logging in at providers. Nothing is asked for before a provider is named."""
+    from bot.login_wiring import LoginTools
+
+    return LoginTools(settings, paths, environ, _sources)
 
 
 def open_secrets(paths: Paths) -> SecretTools:
@@ -352,9 +367,7 @@ def _sources(settings: "Settings", environ: Mapping[str, str]) -> dict[str, Secr
 def _credentials(
     settings: "Settings", paths: Paths, environ: Mapping[str, str], sources: Mapping[str, SecretSource]
 ) -> CredentialSource:
-    from adapters.providers.builtin import builtin_providers
     from adapters.storage.guarded_file import Unusable
-    from adapters.storage.profile_file import AuthProfileFiles
     from adapters.storage.salt_file import load_salt
 
     problems = [text for text in (paths.problem(),) if text is not None]
@@ -364,13 +377,4 @@ def _credentials(
         salt = load_salt(paths.salt)
     except Unusable as error:
         problems.append(str(error))
-    return CredentialSource(
-        settings,
-        with_models(AuthProfileFiles(paths.state, paths.oauth), settings, paths, environ),
-        environ=environ,
-        declared={name: provider.env for name, provider in builtin_providers().items()},
-        sources=sources,
-        salt=salt,
-        problems=problems,
-        learn=learn_secrets,
-    )
+    return credential_source(settings, paths, environ, sources, salt, problems)

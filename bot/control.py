@@ -1,7 +1,7 @@
 """The way to speak to a running gateway: a Unix socket in the state directory, one JSON line each way.
 
-Who may open the directory (0700) may ask. A request is `{"command": NAME}`; an answer has `ok`, and then what the command gave
-or `code`, `message` and `hint` of its error.
+Who may open the directory (0700) may ask. A request is `{"command": NAME}` and what the command wants; an answer has `ok`, and
+then what the command gave or `code`, `message` and `hint` of its error.
 """
 
 import asyncio
@@ -23,7 +23,8 @@ _PATIENCE = 5.0
 _LONGEST_ADDRESS = 100
 """The kernel takes 107 bytes, on some systems 103."""
 
-Answers = Mapping[str, Callable[[], Awaitable[Mapping[str, Any]]]]
+Request = Mapping[str, Any]
+Answers = Mapping[str, Callable[[Request], Awaitable[Mapping[str, Any]]]]
 
 
 @asynccontextmanager
@@ -74,7 +75,7 @@ async def _answer(line: bytes, answers: Answers) -> Mapping[str, Any]:
     if command is None:
         return _refusal(BotError("usage", "This gateway does not know that command.", "Start it anew after an update."))
     try:
-        return {"ok": True, **await command()}
+        return {"ok": True, **await command(request)}
     except BotError as error:
         return _refusal(error)
     except Exception as error:
@@ -86,8 +87,9 @@ def _refusal(error: BotError) -> Mapping[str, Any]:
     return {"ok": False, "code": error.code, "message": error.message, "hint": error.hint}
 
 
-def ask(state: Path, command: str, timeout: float) -> Mapping[str, Any]:
-    """Ask the gateway that serves this directory and give its answer. `timeout` is in seconds, for all of it.
+def ask(state: Path, command: str, timeout: float, **wants: str) -> Mapping[str, Any]:
+    """Ask the gateway that serves this directory and give its answer. `timeout` is in seconds, for all of it; `wants` is what the
+    command takes.
 
     Raises BotError: what the gateway refused, or code `no_gateway` where none listens, or `timeout`.
     """
@@ -96,7 +98,7 @@ def ask(state: Path, command: str, timeout: float) -> Mapping[str, Any]:
         with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as channel, _address(path) as address:
             channel.settimeout(timeout)
             channel.connect(address)
-            channel.sendall(json.dumps({"command": command}).encode() + b"\n")
+            channel.sendall(json.dumps({**wants, "command": command}).encode() + b"\n")
             with channel.makefile("rb") as stream:
                 line = stream.readline(_LONGEST_LINE)
         answer = json.loads(line)

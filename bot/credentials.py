@@ -42,7 +42,8 @@ class CredentialSource:
     """See core.auth.ports.ProfileSource.
 
     `declared` maps every provider to the variables that it declares, configured ones first. `sources` resolve references,
-    by their name. `salt` makes fingerprints; without it there are none, and `problems` says why.
+    by their name. `salt` makes fingerprints; without it there are none, and `problems` says why. `renewable` tells whether there
+    is somewhere to refresh a login that has a refresh token.
     """
 
     def __init__(
@@ -56,8 +57,10 @@ class CredentialSource:
         salt: bytes | None,
         problems: Sequence[str] = (),
         learn: Callable[[Iterable[str]], None] = lambda _: None,
+        renewable: Callable[[AuthProfile], bool] = lambda _: True,
     ) -> None:
         self._settings = settings
+        self._renewable = renewable
         self._files = files
         self.environment = settings.environment(environ)
         self._references = References(sources)
@@ -204,6 +207,8 @@ class CredentialSource:
             return _without_header(profile, *header)
         if profile.secret and self._salt is not None:
             profile = replace(profile, fingerprint=fingerprint(profile.secret, self._salt))
+        if profile.refreshable and not self._renewable(profile):
+            profile = replace(profile, refreshable=False)
         return profile
 
     def _with_secret(self, profile: AuthProfile, ref: SecretRef, missing: frozenset[SecretRef]) -> AuthProfile:
@@ -276,7 +281,7 @@ def _overlaid(profile: AuthProfile, overlay: "Profile") -> AuthProfile:
         profile,
         label=overlay.label,
         account=overlay.account,
-        billing=overlay.billing,
+        billing=overlay.billing or profile.billing,
         pin_mode=PinMode(overlay.pin_mode),
         pin_allow=overlay.pin_allow,
         config_provider=overlay.provider,
@@ -290,6 +295,9 @@ def _in_settings(settings: "Settings") -> Iterator[Secret]:
     telegram, discord = settings.channels.telegram, settings.channels.discord
     given: list[Secret | SecretRef | None] = [provider.api_key for provider in settings.models.providers.values()]
     given += [channel.token for channel in (telegram, discord) if channel is not None]
+    given += [login.client_secret for login in settings.auth.oauth.values()]
+    for login in settings.auth.oauth.values():
+        given += [value for name, value in login.headers.items() if is_confidential_header(name)]
     if telegram is not None and telegram.webhook is not None:
         given.append(telegram.webhook.secret_token)
     if isinstance(settings.database.url, Secret):

@@ -1,4 +1,4 @@
-"""`/healthz` and `/readyz` on loopback, for monitors and service managers. GET only; never a secret, never a message text."""
+"""`/healthz`, `/readyz` and `/metrics` on loopback, for monitors and service managers. GET only, no secret, no message text."""
 
 import asyncio
 import ipaddress
@@ -16,6 +16,15 @@ _PATIENCE = 5.0
 """Seconds that a client may take to ask. A monitor on the same machine needs milliseconds."""
 _LINE_LIMIT = 8192
 _MOST_HEADERS = 100
+_JSON = "application/json"
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """A page that is made when it is asked for, of a content type of its own. Making it raises nothing."""
+
+    content_type: str
+    make: Callable[[], Awaitable[bytes]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,14 +56,14 @@ def loopback_address(text: str) -> tuple[str, int]:
 
 @asynccontextmanager
 async def serve_health(
-    host: str, port: int, readiness: Callable[[], Awaitable[Readiness]]
+    host: str, port: int, readiness: Callable[[], Awaitable[Readiness]], metrics: Page | None = None
 ) -> AsyncIterator[tuple[str, int]]:
     """Answer while the context is open; yields the address, with the port that a 0 became. Raises ConfigError if it is taken."""
 
     async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
             async with asyncio.timeout(_PATIENCE):
-                writer.write(await _respond(reader, readiness))
+                writer.write(await _respond(reader, readiness, metrics))
                 await writer.drain()
         except (OSError, ValueError, asyncio.IncompleteReadError, TimeoutError):
             pass  # a client that says nothing sensible gets nothing; nobody here can act on it
@@ -71,18 +80,23 @@ async def serve_health(
         yield server.sockets[0].getsockname()[:2]
 
 
-async def _respond(reader: asyncio.StreamReader, readiness: Callable[[], Awaitable[Readiness]]) -> bytes:
+async def _respond(
+    reader: asyncio.StreamReader, readiness: Callable[[], Awaitable[Readiness]], metrics: Page | None
+) -> bytes:
     method, target, *_ = (await reader.readuntil(b"\n")).decode("ascii", "replace").split() or [""] * 2
     for _ in range(_MOST_HEADERS):
         if not (await reader.readuntil(b"\n")).strip():
             break
     path = target.partition("?")[0]
-    if path not in ("/healthz", "/readyz"):
-        return _response(HTTPStatus.NOT_FOUND, {"error": "not found", "paths": ["/healthz", "/readyz"]})
+    paths = ["/healthz", "/readyz", *(["/metrics"] if metrics is not None else [])]
+    if path not in paths:
+        return _response(HTTPStatus.NOT_FOUND, {"error": "not found", "paths": paths})
     if method != "GET":
         return _response(HTTPStatus.METHOD_NOT_ALLOWED, {"error": "only GET"}, "Allow: GET\r\n")
     if path == "/healthz":
         return _response(HTTPStatus.OK, {"status": "ok"})
+    if path == "/metrics" and metrics is not None:
+        return _whole(HTTPStatus.OK, metrics.content_type, await metrics.make())
     now = await readiness()
     status = HTTPStatus.SERVICE_UNAVAILABLE if now.reasons else HTTPStatus.OK
     word = "unready" if now.reasons else "ready"
@@ -90,9 +104,12 @@ async def _respond(reader: asyncio.StreamReader, readiness: Callable[[], Awaitab
 
 
 def _response(status: HTTPStatus, body: Mapping[str, Any], extra: str = "") -> bytes:
-    content = json.dumps(body).encode()
+    return _whole(status, _JSON, json.dumps(body).encode(), extra)
+
+
+def _whole(status: HTTPStatus, content_type: str, content: bytes, extra: str = "") -> bytes:
     head = (
-        f"HTTP/1.1 {status.value} {status.phrase}\r\nContent-Type: application/json\r\n"
+        f"HTTP/1.1 {status.value} {status.phrase}\r\nContent-Type: {content_type}\r\n"
         f"Content-Length: {len(content)}\r\nCache-Control: no-store\r\nConnection: close\r\n{extra}\r\n"
     )
     return head.encode() + content

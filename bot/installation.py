@@ -19,6 +19,7 @@ from core.resolution.rules import Rules
 
 if TYPE_CHECKING:
     from bot.config.settings import Settings
+    from bot.environment import Environment
 
 log = logging.getLogger(__name__)
 
@@ -67,6 +68,15 @@ class Installation:
     def rules(self) -> Rules:
         """The rules in force."""
         return self._now.rules
+
+    @property
+    def environment(self) -> "Environment":
+        """The variables in force."""
+        return self._now.credentials.environment
+
+    def told(self) -> tuple["Settings", "Environment"]:
+        """Both, of one state."""
+        return self._now.settings, self._now.credentials.environment
 
     def load(self, agent: str) -> ProfileSet:
         """The agent's credentials, as they are now."""

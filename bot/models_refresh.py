@@ -10,7 +10,8 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Protocol
 
 from bot.models_documents import Makings, sources_of, write
-from core.auth.profiles import AuthProfile
+from core.auth.cli_login import PROVIDER as CLAUDE_CLI
+from core.auth.profiles import AuthProfile, CredentialKind
 from core.auth.provider_names import provider_id
 from core.errors import BotError, Failure, FailureReason, ProviderError, shown
 from core.models.catalog import ModelEntry, ProviderEntry
@@ -112,7 +113,7 @@ def _wanted(snapshot: Snapshot, makings: Makings, provider: str | None) -> list[
         )
     known = snapshot.rules.catalog.providers
     if provider is None:
-        return [name for name in known if name in snapshot.offered]
+        return [name for name, entry in known.items() if name in snapshot.offered and entry.api != CLAUDE_CLI]
     name = provider_id(provider)
     if name not in known:
         raise BotError(
@@ -124,9 +125,10 @@ def _wanted(snapshot: Snapshot, makings: Makings, provider: str | None) -> list[
 
 
 def _credential(snapshot: Snapshot, provider: str) -> AuthProfile | None:
-    """The credential that the next request to this provider would carry."""
+    """The credential that the next request to this provider would carry, of those that can ask for a list."""
     placed = snapshot.placed(model_in_use(snapshot, None, provider))
-    return next((p.profile for p in placed if p.usable), None)
+    usable = (p.profile for p in placed if p.usable and p.profile is not None)
+    return next((profile for profile in usable if profile.kind is not CredentialKind.CLI), None)
 
 
 async def _ask(

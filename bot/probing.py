@@ -17,7 +17,7 @@ from typing import Protocol
 
 from bot.log import redact
 from core.auth.profiles import AuthProfile, CredentialKind
-from core.chat.completion import Completed, CompletionRequest, Counted, Endpoint, TextDelta, Timeouts
+from core.chat.completion import Completed, CompletionRequest, Counted, Endpoint, Renewed, TextDelta, Timeouts
 from core.clock import Clock
 from core.errors import Failure, FailureReason, ProviderError
 from core.models.catalog import ProviderEntry
@@ -49,7 +49,7 @@ _Asking = Callable[[], Awaitable[tuple[ListedModel, ...]]]
 class ProbeClient(Protocol):
     """What a probe needs of the provider adapter."""
 
-    def complete(self, request: CompletionRequest) -> AsyncGenerator[TextDelta | Counted | Completed, None]:
+    def complete(self, request: CompletionRequest) -> AsyncGenerator[TextDelta | Counted | Renewed | Completed, None]:
         """See core.chat.ports.ProviderClient."""
         ...
 

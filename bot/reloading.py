@@ -9,7 +9,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
-from bot.control import listen
+from bot.control import Answers, listen
 from bot.installation import Installation
 from core.errors import BotError
 
@@ -25,15 +25,16 @@ _LONGEST_PAUSE = 600.0
 
 @asynccontextmanager
 async def stays_current(
-    installation: Installation, state: Path, files: Iterable[Path], wanted: asyncio.Event
+    installation: Installation, state: Path, files: Iterable[Path], wanted: asyncio.Event, answers: Answers
 ) -> AsyncIterator[None]:
-    """Reload while the context is open: whenever `wanted` is set, when one of the files changes, and for `secrets reload`.
+    """Reload while the context is open: whenever `wanted` is set, when one of the files changes, and for `secrets reload`. The
+    same socket gives the other `answers`.
 
     Raises StoreError where the control socket in `state` cannot be made.
     """
     always = tuple(files)
     watch = FileWatch(lambda: watched_files(installation, always))
-    async with listen(state, {"reload": lambda: _on_request(installation)}):
+    async with listen(state, {**answers, "reload": lambda _: _on_request(installation)}):
         tasks = [
             asyncio.create_task(_when_wanted(installation, wanted)),
             asyncio.create_task(keep_current(installation, watch)),

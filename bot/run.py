@@ -9,11 +9,12 @@ import logging
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from bot.health_http import Readiness, loopback_address, serve_health
 from bot.instance import tell_service_manager
 from bot.log import redact, redact_known
+from bot.ops.watchdog import give_signs_of_life, watchdog_pause
 from core.announcements import Announcer
 from core.clock import Clock
 from core.errors import BotError, ConfigError
@@ -24,6 +25,9 @@ from core.resolution.rules import Rules
 from core.resolution.source import SnapshotSource
 from core.sessions.key import SessionKey
 from core.watch.rounds import Watch
+
+if TYPE_CHECKING:
+    from bot.ops.observing import Observing
 
 log = logging.getLogger(__name__)
 
@@ -87,11 +91,14 @@ async def serve(app: ServedApp, operation: Operation) -> None:
             "no chat platform is enabled.",
             "Set channels.telegram or channels.discord with a token, or chat here with `remoteclaw chat`.",
         )
-    services = [_Service(app, platform, operation) for platform in app.platforms]
+    observing = _observing(app, operation)
+    platforms = app.platforms if observing is None else [observing.platform(platform) for platform in app.platforms]
+    services = [_Service(app, platform, operation) for platform in platforms]
     async with AsyncExitStack() as stack:
         if operation.listen is not None:
             host, port = loopback_address(operation.listen)
-            health = serve_health(host, port, lambda: _readiness(app, services, operation))
+            page = observing.page(lambda: _connected(services)) if observing is not None else None
+            health = serve_health(host, port, lambda: _readiness(app, services, operation), page)
             host, port = await stack.enter_async_context(health)
             log.info("Health is answered at http://%s:%s/readyz.", f"[{host}]" if ":" in host else host, port)
         async with asyncio.TaskGroup() as group:
@@ -99,12 +106,30 @@ async def serve(app: ServedApp, operation: Operation) -> None:
             tell_service_manager("READY=1", operation.environ)
             announcing = group.create_task(_announce_stop(operation))
             watching = group.create_task(_watch(app, operation))
+            living = group.create_task(_give_signs_of_life(app, operation))
             await asyncio.wait(serving)
             announcing.cancel()
             watching.cancel()
+            living.cancel()
     failures = [service.failure for service in services if service.failure is not None]
     if not operation.stop.is_set() and failures:
         raise failures[-1]
+
+
+def _observing(app: ServedApp, operation: Operation) -> "Observing | None":
+    """Nobody can ask for numbers where nothing is listened on, so nothing is counted there."""
+    if operation.listen is None:
+        return None
+    from bot.ops.observing import Observing
+
+    return Observing(app)
+
+
+async def _give_signs_of_life(app: ServedApp, operation: Operation) -> None:
+    """Until the last platform has wound down: an orderly stop is no reason to be killed."""
+    pause = watchdog_pause(operation.environ)
+    if pause is not None:
+        await give_signs_of_life(operation.environ, pause, lambda: app.inbox.get_mark("gateway", "readiness"))
 
 
 async def _announce_stop(operation: Operation) -> None:
@@ -128,6 +153,7 @@ class _Service:
 
     def __init__(self, app: ServedApp, platform: ServedPlatform, operation: Operation) -> None:
         self.name = f"{platform.name} ({platform.account})"
+        self.platform = platform.name
         self.state = "starting"
         self.failure: BotError | None = None
         self._platform = platform
@@ -187,6 +213,10 @@ class _Service:
         if state != self.state:
             self.state = state
             log.log(logging.WARNING if state.startswith("disconnected") else logging.INFO, "%s: %s", self.name, state)
+
+
+def _connected(services: "Sequence[_Service]") -> dict[str, bool]:
+    return {service.platform: service.state == CONNECTED for service in services}
 
 
 async def _readiness(app: ServedApp, services: Sequence[_Service], operation: Operation) -> Readiness:

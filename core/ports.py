@@ -40,6 +40,16 @@ class InboxItem:
     delivery: Mapping[str, Any] = field(default_factory=dict)
 
 
+@dataclass(frozen=True, slots=True)
+class Backlog:
+    """How much of one platform waits in one state (new, answered). `since`: when the oldest of it came."""
+
+    platform: str
+    state: InboxState
+    items: int
+    since: datetime
+
+
 class Inbox(Protocol):
     """The only queue between a platform and core. Every method returns when its write is durable."""
 
@@ -49,6 +59,10 @@ class Inbox(Protocol):
 
     async def unfinished(self, platform: str, account: str) -> tuple[InboxItem, ...]:
         """What is not done yet, oldest first: what a start has to finish."""
+        ...
+
+    async def backlog(self) -> tuple[Backlog, ...]:
+        """How much of every platform is not done yet, in numbers only; nothing of a platform and state of which nothing waits."""
         ...
 
     async def note_delivery(self, item: int, delivery: Mapping[str, Any]) -> None:

@@ -24,7 +24,8 @@ _MARK = "=== the next command ==="
 _PATIENCE = 120
 _KNOWN = ("remoteclaw", "export", "unset", "echo", "cat", "chmod", "mkdir", "rm", "env")
 _CHANGING = (
-    (r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?Z|(?:\b\d\d? [A-Z][a-z]{2} )?\b\d\d:\d\d UTC", "TIME"),
+    (r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?Z|\d{4}-\d\d-\d\d \d\d:\d\d\b|\b\d{8}T\d{6}Z\b", "TIME"),
+    (r"(?:\b\d\d [A-Z][a-z]{2} )?\b\d\d:\d\d UTC", "TIME"),
     (r"\b\d+[smhd] ago", "AGO"),
     (r"(?<=fp:)[0-9a-f]{8}\b|(?<=#)[0-9a-f]{8}\b|(?<=\"fingerprint\": \")[0-9a-f]{8}\b", "FINGERPRINT"),
     (r"\b\d+ms\b|\b\d+\.\d+s\b|(?<=_ms\": )\d+", "SPAN"),

@@ -26,7 +26,10 @@ ROOT = Path(__file__).parents[1]
 PACKAGES = ("bot", "adapters", "core")
 PRODUCT = sorted(path for part in (*PACKAGES, "migrations", "bench") for path in (ROOT / part).rglob("*.py"))
 LONGEST_FILE, LONGEST_FUNCTION = 400, 60
-HEAVY = ("discord", "telegram", "sqlalchemy", "alembic", "httpx", "aiohttp", "rich", "prompt_toolkit", "questionary")
+HEAVY = (
+    *("discord", "telegram", "sqlalchemy", "alembic", "httpx", "aiohttp", "rich", "prompt_toolkit", "questionary"),
+    "prometheus_client",
+)
 NEEDLESS = ("asyncio", "subprocess", "email", "shutil", "importlib.metadata", "tomlkit", "genai_prices", "pydantic")
 """What a status needs no part of, and what would be a good part of its time."""
 LOADED = """
@@ -54,9 +57,16 @@ def test_the_contracts_know_every_adapter() -> None:
 
 NAMES_ADAPTERS = {
     "bot/app.py": "the composition root",
+    "bot/claude_wiring.py": "the Claude command line of this host; a part of the composition root",
+    "bot/credentials_wiring.py": "brings the credentials of every agent together; a part of the composition root",
+    "bot/doctor_wiring.py": "what the doctor looks at, and changes in its repairs; a part of the composition root",
+    "bot/login_wiring.py": "logs in at providers; a part of the composition root",
     "bot/models_wiring.py": "who reads and makes models.json; a part of the composition root",
+    "bot/oauth_wiring.py": "what is known of logins, and who refreshes them; a part of the composition root",
+    "bot/onboard_wiring.py": "what the onboarding asks of adapters; a part of the composition root",
     "bot/pairing_wiring.py": "who is paired, for the host; a part of the composition root",
     "bot/platforms_wiring.py": "makes the chat platforms that are enabled; a part of the composition root",
+    "bot/sessions_wiring.py": "changes sessions for the host; a part of the composition root",
     "bot/watch_wiring.py": "makes what speaks without being asked; a part of the composition root",
     "bot/settings_wiring.py": "the environment has keys of built-in providers, and of the login shell",
     "bot/models_catalog.py": "joins the built-in providers with the configured ones where no model need be chosen yet",
@@ -142,6 +152,9 @@ def test_core_touches_nothing_outside_and_takes_the_time_as_an_argument() -> Non
         ("models", "fallbacks", "list"),
         ("models", "auth", "list"),
         ("config", "path"),
+        ("config", "get", "agents.defaults.model"),
+        ("sessions",),
+        ("doctor", "--help"),
     ],
     ids=" ".join,
 )

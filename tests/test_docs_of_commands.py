@@ -107,7 +107,9 @@ def parsers(parser: argparse.ArgumentParser, name: str) -> Iterator[tuple[str, a
 def flags_of(parser: argparse.ArgumentParser) -> set[str]:
     """What `--help` shows of the flags."""
     shown = [action for action in parser._actions if action.help != argparse.SUPPRESS]
-    return {max(action.option_strings, key=len) for action in shown if action.option_strings} - {"--help"}
+    longest = {max(action.option_strings, key=len) for action in shown if action.option_strings}
+    pairs = {name for a in shown if isinstance(a, argparse.BooleanOptionalAction) for name in a.option_strings}
+    return (longest | pairs) - {"--help"}
 
 
 def all_commands() -> dict[str, argparse.ArgumentParser]:
@@ -158,6 +160,9 @@ JSON_OF = {
     "models auth clear": ("models", "auth", "clear", "acme:manual"),
     "models auth logout": ("models", "auth", "logout", "acme:manual", "--yes"),
     "secrets apply": ("secrets", "apply", "--from", "plan.json", "--dry-run"),
+    "config get": ("config", "get", "agents.defaults.model"),
+    "config set": ("config", "set", "session.footer", "tokens"),
+    "config unset": ("config", "unset", "session.footer"),
 }
 """Commands whose keys a script relies on, in an order in which each works."""
 
@@ -210,6 +215,7 @@ def all_sorts(state_dir: Path, provider: ThreadedProviderServer) -> dict[str, st
         pytest.param(5, ("models", "status", "--agent", "main", "--probe"), id="models status"),
         pytest.param(6, ("models", "list", "--refresh"), id="models list"),
         pytest.param(7, ("secrets", "audit"), id="secrets audit"),
+        pytest.param(8, ("sessions",), id="sessions"),
     ],
 )
 def test_the_json_of_commands_has_the_keys_that_are_shown(

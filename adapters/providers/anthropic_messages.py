@@ -21,7 +21,7 @@ VERSION = "2023-06-01"
 DEFAULT_MAX_TOKENS = 8192
 """Where neither catalogue nor config says: what every current model of the vendor may write."""
 _LOGIN_TOKEN = "sk-ant-oat"
-_BEARERS = (CredentialKind.TOKEN, CredentialKind.OAUTH, CredentialKind.CLI)
+_BEARERS = (CredentialKind.TOKEN, CredentialKind.OAUTH)
 
 
 class AnthropicMessages:

@@ -16,7 +16,7 @@ from core.auth.profiles import CredentialKind
 from core.chat.completion import Completed, CompletionRequest, StopReason, Usage
 from core.sessions.history import Message, Role
 
-_BEARERS = (CredentialKind.TOKEN, CredentialKind.OAUTH, CredentialKind.CLI)
+_BEARERS = (CredentialKind.TOKEN, CredentialKind.OAUTH)
 _LOGIN_TOKEN = "ya29."
 _ROLES = {Role.USER: "user", Role.ASSISTANT: "model"}
 

@@ -185,6 +185,8 @@ def _revealed(profile: AuthProfile | None) -> str | None:
     """The text of a credential, None where none is needed. Raises ProviderError (auth) for what no header can carry."""
     if profile is None or profile.kind is CredentialKind.NONE:
         return None
+    if profile.kind is CredentialKind.CLI:
+        raise _refused(FailureReason.FORMAT, f"{profile.id} is the login of a program, which alone sends it.")
     if not profile.secret:
         raise _refused(FailureReason.AUTH, f"The credential {profile.id} holds no secret. Enter it again.")
     secret = profile.secret.reveal().strip()

@@ -6,13 +6,13 @@ from datetime import datetime, timedelta
 from itertools import groupby
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, delete, insert, select, update
+from sqlalchemy import Connection, bindparam, delete, func, insert, select, update
 
 from adapters.storage.columns import Row, from_micros, to_json, to_micros
 from adapters.storage.engine import Database
 from adapters.storage.tables import inbox, marks
 from core.errors import StorageError
-from core.ports import InboxItem, InboxState, Update
+from core.ports import Backlog, InboxItem, InboxState, Update
 
 KEYS_KEPT = timedelta(days=3)
 """How long the key of an update that is done is remembered; Telegram offers an update again for one day."""
@@ -29,6 +29,12 @@ _UNFINISHED = (
         inbox.c.account == bindparam("for_account"),
     )
     .order_by(inbox.c.id)
+)
+_BACKLOG = (
+    select(inbox.c.platform, inbox.c.state, func.count().label("items"), func.min(inbox.c.received_at).label("since"))
+    .where(inbox.c.state.in_([InboxState.NEW.value, InboxState.ANSWERED.value]))
+    .group_by(inbox.c.platform, inbox.c.state)
+    .order_by(inbox.c.platform, inbox.c.state)
 )
 _ITEM = inbox.c.id == bindparam("item")
 _STATE = select(inbox.c.state).where(_ITEM)
@@ -67,6 +73,15 @@ class SqlInbox:
 
         def ask(connection: Connection) -> tuple[InboxItem, ...]:
             return tuple(_item(row) for row in connection.execute(_UNFINISHED, bound).mappings())
+
+        return await self._database.query(ask)
+
+    async def backlog(self) -> tuple[Backlog, ...]:
+        """How much waits, by platform and state."""
+
+        def ask(connection: Connection) -> tuple[Backlog, ...]:
+            rows = connection.execute(_BACKLOG)
+            return tuple(Backlog(r.platform, InboxState(r.state), r.items, from_micros(r.since)) for r in rows)
 
         return await self._database.query(ask)
 

@@ -21,7 +21,7 @@ _SENT = ("key", "apiKey", "token", "access")
 """Those of them that requests to a provider carry."""
 _DEEPEST = 100
 """Levels of a document. Writing takes time that grows with their number for everything that it writes."""
-_BODY = ("type", "mode", "provider", "expires", *_VALUES, *_REFS)
+_BODY = ("type", "mode", "provider", "expires", "obtainedAt", *_VALUES, *_REFS)
 """What a new credential of the same id replaces: nothing of the old one may serve on."""
 
 

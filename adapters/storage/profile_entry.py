@@ -55,6 +55,7 @@ def read_entry(name: str, raw: object, source: str) -> Entry:
         secret=Secret(value) if value and ref is None else None,
         ref=ref,
         expires=None if kind == "api_key" else raw.get("expires"),
+        obtained=raw.get("obtainedAt") if kind == "oauth" else None,
         refreshable=kind == "oauth" and bool(_text(raw, "refresh")),
         source=source,
         metadata=_metadata(raw),

@@ -12,7 +12,8 @@ from adapters.storage.guarded_file import GuardedFile, Read
 from adapters.storage.older_logins import AUTH, OAUTH, is_newer_layout, older_logins, set_aside
 from adapters.storage.profile_document import read_order, shown_id
 from adapters.storage.profile_entry import oauth_references, read_entry
-from core.auth.profiles import AuthProfile, ProfileSet
+from core.auth.eligibility import expiry_moment
+from core.auth.profiles import AuthProfile, CredentialKind, ProfileSet
 from core.auth.provider_names import provider_id
 from core.auth.secret import Secret, unsendable
 from core.sessions.key import DEFAULT_AGENT, agent_id
@@ -83,7 +84,7 @@ class AuthProfileFiles:
         if known is not None and known[0] is own and known[1] is main:
             return known[2]
         joined = ProfileSet(
-            profiles={**main.profiles, **own.profiles},
+            profiles={**main.profiles, **own.profiles, **_renewed_in_main(own, main)},
             order={**main.order, **own.order},
             problems=own.problems + main.problems,
             unreadable=own.broken or main.broken,
@@ -111,6 +112,30 @@ class AuthProfileFiles:
             agent.parsed = _parse(agent, *seen)
             agent.seen = seen
         return agent.parsed
+
+
+def _renewed_in_main(own: _Store, main: _Store) -> dict[str, AuthProfile]:
+    """Logins that an agent has a copy of, as older versions made them, and that `main` has refreshed since: of the same account,
+    beyond doubt, and with a later end. The copy's refresh token is spent by then (credentials.md 10, 13 C220)."""
+    return {
+        name: theirs
+        for name, mine in own.profiles.items()
+        if (theirs := main.profiles.get(name)) is not None
+        and _is_same_login(mine, theirs)
+        and _ends_later(theirs, mine)
+    }
+
+
+def _is_same_login(one: AuthProfile, other: AuthProfile) -> bool:
+    are_logins = one.kind is other.kind is CredentialKind.OAUTH and one.provider == other.provider
+    told = ((one.metadata.get(key), other.metadata.get(key)) for key in ("email", "account_id"))
+    known = [(a, b) for a, b in told if a is not None or b is not None]
+    return are_logins and bool(known) and all(a == b for a, b in known)
+
+
+def _ends_later(one: AuthProfile, other: AuthProfile) -> bool:
+    end, before = expiry_moment(one.expires), expiry_moment(other.expires)
+    return end is not None and (before is None or end > before)
 
 
 def _parse(agent: _Agent, store: Read, state: Read, *older: Read) -> _Store:

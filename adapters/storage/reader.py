@@ -10,7 +10,7 @@ from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
-from adapters.storage.failures import misses_schema, translated
+from adapters.storage.failures import misses_schema, storage_error, translated
 from adapters.storage.files import look
 from adapters.storage.health_rows import read_health
 from adapters.storage.revision import revision_of
@@ -22,6 +22,7 @@ from core.sessions.session import Decision, Session
 
 if TYPE_CHECKING:
     from core.pairing import PairingRequest
+    from core.sessions.overview import Overview
 
 T = TypeVar("T")
 
@@ -55,6 +56,19 @@ class SqliteStatusReader:
         from adapters.storage.pairing_rows import read_pairing
 
         return self._ask(lambda connection: tuple(map(read_pairing, connection.execute(_PAIRINGS))), ())
+
+    def overviews(self) -> "tuple[Overview, ...]":
+        """Every session in numbers, the latest first. Raises StorageError for a database of an older schema as well: no sessions
+        would be a wrong answer."""
+        from adapters.storage.overview_rows import read_overviews
+
+        def ask(connection: sqlite3.Connection) -> "tuple[Overview, ...]":
+            try:
+                return read_overviews(connection)
+            except sqlite3.OperationalError as error:
+                raise storage_error(error, self._path) from error
+
+        return self._ask(ask, ())
 
     def _ask(self, question: Callable[[sqlite3.Connection], T], nothing: T) -> T:
         if not self._path.exists():

@@ -100,10 +100,18 @@ class SidecarLock:
                 if held.depth == 0:
                     held.release()
 
+    def is_left_behind(self) -> bool:
+        """Whether a lock file is there whose owner is dead or long done: the next `held` takes it over. Changes nothing."""
+        lock = self._file()
+        return os.path.lexists(lock) and self._is_stale(lock)
+
     def _own(self) -> _Held:
-        lock = Path(os.path.realpath(self._target.parent)) / f"{self._target.name}.lock"
+        lock = self._file()
         with _registry:
             return _held.setdefault(lock, _Held(lock))
+
+    def _file(self) -> Path:
+        return Path(os.path.realpath(self._target.parent)) / f"{self._target.name}.lock"
 
     def _refuse_if_lost(self, held: _Held) -> None:
         if not held.is_on_disk():

@@ -1,12 +1,14 @@
-"""`remoteclaw config`: where the configuration is, and whether it is right."""
+"""`remoteclaw config`: where the configuration is, whether it is right, what it says, and a change of it."""
 
 import argparse
 import os
+from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from bot.cli import exit_codes
 from bot.cli.output import complain, say
+from bot.cli.parsers import take_flags_anywhere
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -14,15 +16,29 @@ if TYPE_CHECKING:
     from bot.config.settings import Settings
     from core.models.document import ModelsDocument
 
+_MODULES = {"get": "bot.cli.config_get", "set": "bot.cli.config_set", "unset": "bot.cli.config_set"}
+_PLACE = 'dotted, as errors name it: auth.profiles."acme:work".label'
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """validate, path."""
+    """validate, path, get, set, unset."""
     verbs = parser.add_subparsers(dest="verb", metavar="<verb>", required=True)
     validate = verbs.add_parser("validate", help="check every setting and show all mistakes at once")
     validate.add_argument(
         "--example", metavar="FILE", type=Path, help="check this file instead, with stand-ins for missing variables"
     )
     verbs.add_parser("path", help="show where the configuration is read from")
+    get = verbs.add_parser("get", help="show a setting, or what holds where it is not written")
+    change = verbs.add_parser("set", help="change a setting; nothing is written that is not right")
+    unset = verbs.add_parser("unset", help="take a setting out")
+    for verb in (get, change, unset):
+        verb.add_argument("place", metavar="PATH", help=_PLACE)
+        verb.add_argument("--json", action="store_true", help="print JSON")
+    change.add_argument("value", metavar="VALUE", nargs="?", help="a text, a number, true or false")
+    source = change.add_mutually_exclusive_group()
+    source.add_argument("--json-value", action="store_true", help="VALUE is JSON: for lists and tables")
+    source.add_argument("--stdin", action="store_true", help="take the value from standard input: for secrets")
+    take_flags_anywhere(change)
 
 
 def run(args: argparse.Namespace) -> int:
@@ -30,6 +46,10 @@ def run(args: argparse.Namespace) -> int:
     from bot.paths import Paths
 
     paths = Paths.of(os.environ)
+    if args.verb in _MODULES:
+        module: Any = import_module(_MODULES[args.verb])
+        code: int = module.run(args, paths)
+        return code
     if args.verb == "path":
         say(str(paths.config))
         return exit_codes.OK

@@ -44,6 +44,7 @@ async def serve_installation(
     from bot.app import build_app
     from bot.environment import Environment, variable_files
     from bot.instance import only_instance
+    from bot.ops.telling import tell_owners
     from bot.reloading import stays_current
     from bot.run import Operation, serve
     from core.sessions.key import DEFAULT_AGENT
@@ -57,7 +58,8 @@ async def serve_installation(
                 operation = Operation(
                     stop=signals.asked, environ=environ, listen=settings.gateway.listen, notes=app.installation.notes
                 )
-                async with stays_current(app.installation, paths.state, files, signals.hangup):
+                answers = {"notify": lambda request: tell_owners(app, request)}
+                async with stays_current(app.installation, paths.state, files, signals.hangup, answers):
                     await serve(app, operation)
         except asyncio.CancelledError:
             if not signals.insisted:

@@ -16,16 +16,23 @@ from bot.cli import exit_codes
 from bot.cli.parsers import Parser
 
 NOUNS = {
+    "onboard": ("bot.cli.onboard", "set everything up, question by question"),
     "chat": ("bot.cli.chat", "chat here, or send messages from a script"),
     "gateway": ("bot.cli.gateway", "serve the chat platforms"),
     "models": ("bot.cli.models", "models, credentials and their state"),
     "secrets": ("bot.cli.secret_verbs", "where secrets come from, and whether any lies about"),
-    "config": ("bot.cli.config", "check the configuration"),
+    "sessions": ("bot.cli.sessions", "conversations: what serves them, and what they have cost"),
+    "config": ("bot.cli.config", "look at the configuration, and change it"),
+    "service": ("bot.cli.service", "run the gateway as a service"),
+    "notify": ("bot.cli.notify", "tell the owners something in their chats"),
     "pairing": ("bot.cli.pairing", "who asks to be let in, and who is"),
     "db": ("bot.cli.db", "the database and its migrations"),
+    "doctor": ("bot.cli.doctor", "find what is wrong, and repair it"),
     "demo": ("bot.cli.demo", "try it: no key, no account, no network"),
 }
 _LASTING = ("chat", "gateway", "demo")
+_UNPREPARED = ("demo", "doctor")
+"""The demo is an installation of its own; the doctor must also begin where the files of variables cannot be used."""
 _SILENT = ("gateway",)
 """Commands that print no result: they run without a standard output."""
 
@@ -107,14 +114,14 @@ def _run(arguments: list[str]) -> int:
     prepare_streams()
     module = cast(_Noun, import_module(NOUNS[noun][0]))
     args = _parser(noun, module).parse_args(arguments)
-    _prepare(own_installation=noun != "demo")
+    _prepare(own_installation=noun not in _UNPREPARED)
     if noun in _LASTING:
         gc.enable()
     return module.run(args)
 
 
 def _prepare(own_installation: bool) -> None:
-    """The environment and the log, before a command begins. The demo is an installation of its own: nothing here is its."""
+    """The environment and the log, before a command begins."""
     from bot.log import install_hooks, set_up_logging
 
     set_up_logging()

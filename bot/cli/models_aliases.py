@@ -71,7 +71,8 @@ def _add(args: argparse.Namespace) -> int:
     else:
         changed.say_updated()
         say(f"Alias {alias} -> {ref}")
-    hidden = [str(m.ref) for m in setup.catalog.listing(alias) if m.ref != ref]
+    others = (m.ref for m in setup.catalog.listing(alias) if m.ref != ref)
+    hidden = [str(other) for other in others if _is_offered(changed.desk, setup, other)]
     if hidden and changed.is_updated:
         complain(f"Note: {alias} alone now means {ref}; for {', '.join(hidden)} the whole name must be written.")
     return exit_codes.OK
@@ -138,5 +139,5 @@ def _is_offered(desk: Desk, setup: Setup, ref: ModelRef) -> bool:
     used = (
         {found.provider for text in (choice.primary, *choice.fallbacks) if (found := setup.ref(text))} if choice else ()
     )
-    served = {profile.provider for profile in desk.credentials().profiles.values()}
+    served = {name for p in desk.credentials().profiles.values() for name in (p.provider, *p.lends_to)}
     return provider.is_configured or ref.provider in used or ref.provider in served

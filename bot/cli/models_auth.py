@@ -1,4 +1,4 @@
-"""`remoteclaw models auth`: put static credentials in, take them out, order them, see them, put them back into service.
+"""`remoteclaw models auth`: put credentials in, log in, take them out, order them, see them, put them back into service.
 
 A secret comes from a prompt without echo or from standard input, never from an argument: other users see those, and shells
 keep them. Argparse repeats what it does not understand, so where somebody may try one there is an argument to refuse it.
@@ -28,6 +28,7 @@ _LONGEST_ID = 256
 _STORED = ("api_key", "token", "oauth")
 _TAKES_SECRET = {
     "add": "bot.cli.models_auth_add",
+    "login": "bot.cli.models_auth_login",
     "setup-token": "bot.cli.models_auth_setup_token",
     "paste-api-key": "bot.cli.models_auth_paste",
     "paste-token": "bot.cli.models_auth_paste",
@@ -77,6 +78,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     added.add_argument("--provider", metavar="P", help="whose it is")
     added.add_argument("--profile-id", metavar="ID", help="how it is to be called (default: <provider>:manual)")
     _refused(added)
+    _add_login(kinds)
     setup = _command(kinds, "setup-token", "store the token that `claude setup-token` prints")
     setup.add_argument("--provider", metavar="P", default="anthropic", help="whose it is (default: anthropic)")
     setup.add_argument("--profile-id", metavar="ID", help="how it is to be called (default: anthropic:manual)")
@@ -107,6 +109,22 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         command.add_argument("--provider", metavar="P", required=True, help="the provider")
         if verb == "set":
             command.add_argument("profiles", metavar="<profile>", nargs="*", help="ids, the first to be tried first")
+
+
+def _add_login(kinds: Any) -> None:
+    login = _command(kinds, "login", "log in at a provider, in a browser or with a code on another device")
+    login.add_argument("--provider", metavar="P", help="where")
+    login.add_argument(
+        "--method",
+        choices=("pkce", "device", "paste"),
+        help="pkce: a browser on this machine; device: a code to enter elsewhere; paste: a browser elsewhere, whose last address "
+        "you paste",
+    )
+    login.add_argument("--device-code", action="store_true", help="the same as --method device")
+    login.add_argument("--no-browser", action="store_true", help="open none, only say where to go")
+    login.add_argument("--profile-id", metavar="ID", help="how it is to be called (default: <provider>:<e-mail>)")
+    login.add_argument("--set-default", action="store_true", help="make a model of the provider the default")
+    _refused(login)
 
 
 def _command(kinds: Any, name: str, purpose: str) -> argparse.ArgumentParser:
@@ -156,7 +174,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _refuse_secret(command: str) -> int:
-    asks = command in ("add", "setup-token")
+    asks = command in ("add", "login", "setup-token")
     how = f"Run `remoteclaw models auth {command}`" if asks else f"Pipe it in, or run `remoteclaw models auth {command}"
     complain(
         "A secret is never taken from the command line, where other users and the shell's history would have it. "

@@ -86,7 +86,7 @@ def _with_client(
 
     async def asking(_: Interrupts) -> int:
         wait_for_no_thread()
-        client = provider_client(inspection.clock)
+        client = provider_client(inspection)
         try:
             found.extend(await ask(ProviderCheck(client, inspection.clock)))
         finally:

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from bot.cli import exit_codes
 from bot.cli.models_auth import Desk, foreign_profile, missing_profile, provider_named
 from bot.cli.output import complain, say, say_json
+from core.auth.eligibility import serves
 from core.auth.order import explicit_order
-from core.auth.provider_names import credential_provider
 from core.errors import UserError
 
 
@@ -55,5 +55,5 @@ def _refuse_unusable(ids: Sequence[str], provider: str, desk: Desk) -> None:
     for name in ids:
         if name not in known:
             raise missing_profile(name, desk)
-        if credential_provider(known[name].provider) != credential_provider(provider):
+        if not serves(known[name], provider):
             raise foreign_profile(name, known[name].provider, provider)

@@ -48,9 +48,14 @@ def keep(desk: Desk, name: str, provider: str, kind: str, secret: str, span: tim
     if span is not None:
         entry["expires"] = int((desk.stores.clock.now() + span).timestamp() * 1000)
     desk.stores.writer(desk.agent).put(name, entry)
-    is_updated, settings = _into_config(desk, name, provider, kind)
+    return kept(desk, name, entry, as_json=as_json)
+
+
+def kept(desk: Desk, name: str, entry: dict[str, Any], *, as_json: bool) -> int:
+    """Name a credential in the config that has just been stored with this entry, and say so. Raises BotError."""
+    is_updated, settings = _into_config(desk, name, entry["provider"], entry["type"])
     _tell(as_json, desk, name, entry, is_updated)
-    _tell_left_out(desk, name, provider, settings)
+    tell_left_out(desk, name, entry["provider"], settings)
     return exit_codes.OK
 
 
@@ -132,8 +137,13 @@ def checked(text: str, provider: str, is_token: bool) -> str:
 
 
 def _into_config(desk: Desk, name: str, provider: str, mode: str) -> "tuple[bool, Settings]":
-    """Name the profile in the config; whether that differs now, and what it says. Naming the first one of a provider would take
-    all others out of service, so where there are others in the stores and the config names none, it stays as it is.
+    """Name the profile in the config; whether that differs now, and what it says."""
+    return change_config(desk, naming(desk, name, provider, mode), "The credential is stored")
+
+
+def naming(desk: Desk, name: str, provider: str, mode: str) -> "Plan":
+    """How the config comes to name a profile. Naming the first one of a provider would take all others out of service, so where
+    there are others in the stores and the config names none, it stays as it is.
 
     That is decided while nobody else can change the config, by what the stores hold then. Everybody stores first, so of several
     credentials that come at once either all are named or none.
@@ -151,7 +161,7 @@ def _into_config(desk: Desk, name: str, provider: str, mode: str) -> "tuple[bool
         return add_profile(name, provider, mode) if is_named or has_order or not others() else no_change
 
     others()  # references are asked for at the first look, which may take longer than a lock should be held
-    return change_config(desk, plan, "The credential is stored")
+    return plan
 
 
 def change_config(desk: Desk, plan: "Plan", done: str) -> "tuple[bool, Settings]":
@@ -197,7 +207,7 @@ def _tell(as_json: bool, desk: Desk, name: str, entry: dict[str, Any], is_update
         complain(f"Note: no provider {provider} is known. Configure it as [models.providers.{provider}].")
 
 
-def _tell_left_out(desk: Desk, name: str, provider: str, settings: "Settings") -> None:
+def tell_left_out(desk: Desk, name: str, provider: str, settings: "Settings") -> None:
     """Name what is stored for this agent and not tried: left out on purpose, or by a command that was cut off in the middle."""
     from bot.cli.models_auth_line import line_of
     from core.auth.order import explicit_order

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from bot.checking import ProviderCheck, Said
 from bot.cli.model_argument import model_meant
-from core.auth.eligibility import Eligibility, judge
+from core.auth.eligibility import Eligibility, judge, serves
 from core.auth.profiles import AuthProfile
 from core.auth.provider_names import credential_provider, provider_id
 from core.clock import Clock
@@ -71,7 +71,7 @@ def _model(snapshot: Snapshot, profile: AuthProfile, text: str) -> ModelRef:
     named = (hold.window.model for hold in recorded(snapshot, profile) if hold.window.model)
     known = next((ModelRef.parse(model) for model in named if model == text.strip()), None)
     model = known or model_meant(text, snapshot.rules.catalog, snapshot.agent.default)
-    if credential_provider(model.provider) != credential_provider(profile.provider):
+    if not serves(profile, model.provider):
         raise BotError("provider_mismatch", f'Auth profile "{profile.id}" is for {profile.provider}, not {model}.')
     return model
 

@@ -4,6 +4,7 @@ import argparse
 import os
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from bot.cli import exit_codes
@@ -12,9 +13,10 @@ from bot.cli.models_opened import opened
 from bot.cli.output import complain, say, say_json
 from bot.config.catalogue import unknown_provider
 from bot.config.checks import configured_aliases
-from core.auth.provider_names import credential_provider, provider_id
+from core.auth.eligibility import Eligibility, judge
+from core.auth.provider_names import provider_id
 from core.errors import BotError, shown
-from core.models.catalog import Catalog, ProviderEntry
+from core.models.catalog import Catalog
 from core.models.ref import ModelRef
 
 if TYPE_CHECKING:
@@ -22,8 +24,6 @@ if TYPE_CHECKING:
     from core.resolution.rules import AgentRules
 
 _COLUMNS = ("Model", "Input", "Ctx", "Local", "Auth", "Tags")
-_OWN_LOGIN = "claude-cli"
-"""The API kind of a program that logs in by itself: it needs no credential of ours."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,8 +100,13 @@ def _view(args: argparse.Namespace) -> _View:
 
 def _bare(args: argparse.Namespace, note: str) -> _View:
     desk, setup = look(args)
-    served = {credential_provider(profile.provider) for profile in desk.credentials().profiles.values()}
-    return _View(setup.settings, setup.catalog, None, lambda ref: credential_provider(ref.provider) in served, (note,))
+    profiles, now = desk.credentials().profiles.values(), desk.stores.clock.now()
+
+    @cache
+    def serves(provider: str) -> bool:
+        return any(judge(profile, provider, now) is Eligibility.OK for profile in profiles)
+
+    return _View(setup.settings, setup.catalog, None, lambda ref: serves(ref.provider), (note,))
 
 
 def _provider(text: str, catalog: Catalog) -> str:
@@ -162,14 +167,10 @@ def _row(view: _View, ref: ModelRef, tags: list[str]) -> dict[str, Any]:
         "input": "+".join(entry.inputs) or None if entry is not None else None,
         "context_window": entry.context_window if entry is not None else None,
         "local": provider is not None and _is_local(provider.base_url),
-        "available": not is_missing and (_logs_in_itself(provider) or view.has_auth(ref)),
+        "available": not is_missing and view.has_auth(ref),
         "tags": [*tags, "missing"] if is_missing else tags,
         "missing": is_missing,
     }
-
-
-def _logs_in_itself(provider: ProviderEntry | None) -> bool:
-    return provider is not None and provider.api == _OWN_LOGIN
 
 
 def _is_local(base_url: str) -> bool:

@@ -33,7 +33,7 @@ async def _asked(
 ) -> tuple[RefreshRow, ...]:
     from bot.app import provider_client
 
-    client = provider_client(inspection.clock)
+    client = provider_client(inspection)
     try:
         return await refresh_models(inspection, makings, client, provider, agent)
     finally:

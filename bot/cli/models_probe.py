@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     from bot.cli.models_probe_rows import ProbeReport
     from bot.interrupts import Interrupts
     from bot.probing import ProbeLimits, ProbeResult
-    from core.clock import Clock
     from core.models.catalog import ProviderEntry
     from core.resolution.probe import Target
     from core.resolution.snapshot import Snapshot
@@ -104,7 +103,7 @@ def run_probe(args: argparse.Namespace, snapshot: "Snapshot", inspection: "Inspe
     results: tuple[ProbeResult, ...] = ()
     if plan.targets:
         told = _progress(args, len(plan.targets))
-        results = _ask(plan.targets, limits, inspection.providers(snapshot.rules), inspection.clock, told)
+        results = _ask(plan.targets, limits, inspection, inspection.providers(snapshot.rules), told)
     duration = timedelta(seconds=monotonic() - begun)
     return ProbeReport(wish, limits, started, inspection.clock.now(), duration, plan.planned, results, plan.blind)
 
@@ -112,8 +111,8 @@ def run_probe(args: argparse.Namespace, snapshot: "Snapshot", inspection: "Inspe
 def _ask(
     targets: tuple["Target", ...],
     limits: "ProbeLimits",
+    inspection: "Inspection",
     providers: Mapping[str, "ProviderEntry"],
-    clock: "Clock",
     told: Callable[[int | None], None],
 ) -> tuple["ProbeResult", ...]:
     from bot.app import provider_client
@@ -125,9 +124,9 @@ def _ask(
 
     async def ask(_: "Interrupts") -> int:
         wait_for_no_thread()
-        client = provider_client(clock)
+        client = provider_client(inspection)
         try:
-            found.extend(await Prober(client, providers, limits, clock, told).run(targets))
+            found.extend(await Prober(client, providers, limits, inspection.clock, told).run(targets))
         finally:
             await client.close()
         return OK

@@ -29,7 +29,7 @@ class _Set:
 def run(args: argparse.Namespace) -> int:
     """Fallbacks stay. Raises BotError for what is no model."""
     key, field, label = _KEYS[args.what]
-    changed, done = change_models(args, lambda setup: _plan(setup, key, args.model))
+    changed, done = change_models(args, lambda setup: planned(setup, key, args.model))
     if args.json:
         say_json(changed.told(**{field: str(done.ref)}, added_to=done.widened))
     else:
@@ -41,7 +41,8 @@ def run(args: argparse.Namespace) -> int:
     return exit_codes.OK
 
 
-def _plan(setup: Setup, key: str, text: str) -> tuple[TreeChange, _Set]:
+def planned(setup: Setup, key: str, text: str) -> tuple[TreeChange, _Set]:
+    """The change that makes the model of `text` that of `key` (`model`, `image_model`). Raises BotError for what is no model."""
     ref = model_meant(text, setup.catalog, setup.default)
     changes = [set_model(place_of(setup.agent), key, ref)]
     place, patterns = _policy(setup)

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from bot.cli import exit_codes
+from core.auth.cli_login import PROVIDER as OWN_LOGIN
+from core.auth.profiles import CredentialKind
 from core.models.ref import ModelRef
 from core.resolution.credential_health import STORED_KINDS, CredentialStatus, ProviderHealth, providers_health
 from core.resolution.resolver import Resolution, resolve
@@ -19,9 +21,6 @@ if TYPE_CHECKING:
     from bot.config.settings import Settings
     from bot.environment import Environment
     from bot.paths import Paths
-
-_OWN_LOGIN = "claude-cli"
-"""The API kind of a program that logs in by itself: it needs no credential of ours."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,9 +82,15 @@ def look(
 def verdict(status: Status) -> int:
     """1 if a token or login is expired or missing, or a provider in use has nothing; 2 if one ends within a day; else 0.
 
-    Cooldowns, keys and probes do not count: a monitor is told what only a person can mend.
+    Cooldowns, keys and probes do not count: a monitor is told what only a person can mend. A login that another program has left
+    behind counts only where it is in use: nobody has stored it.
     """
-    found = {one.status for provider in status.health for one in provider.profiles if one.may_end}
+    found = {
+        one.status
+        for provider in status.health
+        for one in provider.profiles
+        if one.may_end and not (one.profile.kind is CredentialKind.CLI and one.status is CredentialStatus.MISSING)
+    }
     if status.missing or found & {CredentialStatus.EXPIRED, CredentialStatus.MISSING}:
         return exit_codes.FAILED
     return exit_codes.USAGE if CredentialStatus.EXPIRING in found else exit_codes.OK
@@ -99,14 +104,15 @@ def models_in_use(agent: Snapshot) -> list[ModelRef]:
 
 
 def missing(agent: Snapshot, resolution: Resolution) -> list[str]:
-    """Providers of the models in use that have no credential that may be used. A program with a login of its own needs none."""
+    """Providers of the models in use that have no credential that may be used. A program with a login of its own needs none, but
+    where its login is known that one has to be good."""
     catalog = agent.rules.catalog.providers
     found = []
     for ref in models_in_use(agent):
         entry = catalog.get(ref.provider)
-        if entry is not None and entry.api == _OWN_LOGIN:
-            continue
         placed = resolution.placed if ref == resolution.selected.ref else agent.placed(ref)
+        if entry is not None and entry.api == OWN_LOGIN and all(one.profile is None for one in placed):
+            continue
         if not any(one.position is not None for one in placed):
             found.append(ref.provider)
     return list(dict.fromkeys(found))

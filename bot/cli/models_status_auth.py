@@ -19,6 +19,7 @@ from core.resolution.resolver import Resolution
 from core.resolution.snapshot import Snapshot
 from core.resolution.view import model_in_use
 
+_COUNTED = (CredentialKind.OAUTH, CredentialKind.TOKEN, CredentialKind.API_KEY)
 _SURROUNDINGS = (ProbeSource.ENV.value, ProbeSource.CONFIG.value, ProbeSource.MODELS_JSON.value)
 
 
@@ -47,7 +48,7 @@ def _credentials(
     own: Sequence[AuthProfile], windows: Mapping[str, tuple[Window, ...]], now: datetime
 ) -> dict[str, Any]:
     stored = sorted((p for p in own if p.kind in STORED_KINDS), key=lambda p: p.id)
-    counts = {kind.value: sum(p.kind is kind for p in stored) for kind in reversed(STORED_KINDS)}
+    counts = {kind.value: sum(p.kind is kind for p in stored) for kind in _COUNTED}
     labels = [credential_label(p, windows.get(p.id, ()), now) for p in stored]
     row: dict[str, Any] = {"profiles": {"count": len(stored), **counts, "labels": labels}}
     for kind in _SURROUNDINGS:

@@ -6,6 +6,7 @@ from typing import Any
 
 from bot.cli.models_status import Status, shown_providers
 from bot.cli.output import on_one_line
+from core.auth.cli_login import PROVIDER as OWN_LOGIN
 from core.auth.environment import base_name
 from core.durations import format_duration
 from core.resolution.credential_health import CredentialStatus
@@ -95,6 +96,8 @@ def _advice(provider: str, is_blind: bool) -> str:
             f"- {provider} is in use, and its credentials are not known: the store, or an entry of it, cannot be read. No "
             f"other key takes their place. See the notes below."
         )
+    if provider == OWN_LOGIN:
+        return f"- {provider} is in use, and its login does not serve. Install the Claude CLI, run `claude` and log in with /login."
     return (
         f"- {provider} is in use and has no credential that may be used. Run `remoteclaw models auth paste-api-key "
         f"--provider {provider}` or `remoteclaw models auth add`, or set {base_name(provider)}_API_KEY."
@@ -104,7 +107,7 @@ def _advice(provider: str, is_blind: bool) -> str:
 def _ends(auth: Mapping[str, Any]) -> list[str]:
     found = ["OAuth/token status"]
     for provider in auth["oauth"]["providers"]:
-        rows = [one for one in provider["profiles"] if one["type"] in ("oauth", "token")]
+        rows = [one for one in provider["profiles"] if one["type"] in ("oauth", "token", "cli")]
         found += [f"- {provider['provider']}", *map(_end, rows)] if rows else []
     return found if len(found) > 1 else [*found, "- none"]
 

@@ -16,6 +16,7 @@ class Parser(argparse.ArgumentParser):
     """A parser that `fill_later` may leave empty. Those of its commands are of this kind too."""
 
     fill: Fill | None = None
+    takes_flags_anywhere = False
 
     def __init__(self, **settings: Any) -> None:
         # argparse lays out every argument when it is added, only to see that it can; the terminal's width does not matter then.
@@ -36,6 +37,8 @@ class Parser(argparse.ArgumentParser):
         if self.fill is not None:
             fill, self.fill = self.fill, None
             fill(self)
+        if self.takes_flags_anywhere and args is not None:
+            args = _flags_first(args)
         return super().parse_known_args(args, namespace)
 
 
@@ -45,3 +48,15 @@ def fill_later(parser: argparse.ArgumentParser, fill: Fill) -> None:
         parser.fill = fill
     else:
         fill(parser)
+
+
+def take_flags_anywhere(parser: argparse.ArgumentParser) -> None:
+    """Let flags stand between and behind the words of a command, of which the last may be left out: argparse takes it for left out
+    as soon as a flag follows the one before. Only for a command whose flags have no values."""
+    if isinstance(parser, Parser):
+        parser.takes_flags_anywhere = True
+
+
+def _flags_first(words: Sequence[str]) -> list[str]:
+    end = words.index("--") if "--" in words else len(words)
+    return [*sorted(words[:end], key=lambda word: not word.startswith("--")), *words[end:]]

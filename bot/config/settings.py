@@ -5,6 +5,7 @@ from datetime import timedelta
 from typing import Annotated, Literal
 
 from bot.config import fields
+from bot.config.oauth_settings import OAuth
 from bot.config.reading import Check, Limits
 from bot.config.secret_settings import Secrets
 from bot.config.section import Section
@@ -151,6 +152,16 @@ class Auth(Section):
 
     order: Annotated[Mapping[fields.ProviderId, tuple[fields.Text, ...]], fields.ByProvider] = {}
     profiles: Mapping[fields.Text, Profile] = {}
+    oauth: Annotated[Mapping[fields.ProviderId, OAuth], fields.ByProvider] = {}
+
+
+class ClaudeCli(Section):
+    """claude_cli. `enabled`: whether its login counts as a credential; `args` come before those of RemoteClaw, which win."""
+
+    enabled: bool = True
+    command: fields.Text = "claude"
+    args: tuple[fields.Text, ...] = ()
+    max_processes: Annotated[int, Limits(ge=1, le=64)] = 2
 
 
 class Failover(Section):
@@ -234,6 +245,7 @@ class Settings(Section):
     agents: Agents = Agents()
     model_policy: ModelPolicy = ModelPolicy()
     auth: Auth = Auth()
+    claude_cli: ClaudeCli = ClaudeCli()
     secrets: Secrets = Secrets()
     failover: Failover = Failover()
     session: SessionRules = SessionRules()

@@ -6,6 +6,8 @@ from enum import StrEnum
 from core.auth.profiles import AuthProfile, CredentialKind
 from core.auth.provider_names import credential_provider
 
+MANAGED_BY = "managed_by"
+"""In a profile's metadata: the program that keeps this login and renews it by itself."""
 LAST_EXPIRY_MS = 8_640_000_000_000_000
 """The last moment that the stores of this family can name; a larger `expires` is a mistake."""
 
@@ -29,15 +31,16 @@ def judge(profile: AuthProfile | None, provider: str, now: datetime) -> Eligibil
     """The first thing that is wrong with a profile for a provider, or OK."""
     if profile is None:
         return Eligibility.PROFILE_MISSING
-    wanted = credential_provider(provider)
-    if credential_provider(profile.provider) != wanted:
+    if not serves(profile, provider):
         return Eligibility.PROVIDER_MISMATCH
-    if profile.config_provider is not None and credential_provider(profile.config_provider) != wanted:
+    if profile.config_provider is not None and not _is_meant_for(profile, profile.config_provider, provider):
         return Eligibility.PROVIDER_MISMATCH
     if not _mode_fits(profile):
         return Eligibility.MODE_MISMATCH
     if profile.kind is CredentialKind.NONE:
         return Eligibility.OK
+    if profile.kind is CredentialKind.OAUTH and profile.refreshable:
+        return Eligibility.OK  # a refresh makes good for an end and for an access token that is not there
     if not profile.secret and profile.ref is None:
         return Eligibility.MISSING_CREDENTIAL
     if may_expire(profile):
@@ -49,7 +52,35 @@ def judge(profile: AuthProfile | None, provider: str, now: datetime) -> Eligibil
 
 def may_expire(profile: AuthProfile) -> bool:
     """Whether time alone can change the verdict on it."""
-    return profile.expires is not None and profile.kind in (CredentialKind.TOKEN, CredentialKind.OAUTH)
+    kinds = (CredentialKind.TOKEN, CredentialKind.OAUTH, CredentialKind.CLI)
+    return profile.expires is not None and profile.kind in kinds and not is_kept_alive(profile)
+
+
+def is_kept_alive(profile: AuthProfile) -> bool:
+    """Whether the end of its access token is not its own end: we refresh it, or the program that keeps it does."""
+    if profile.kind is CredentialKind.CLI:
+        return MANAGED_BY in profile.metadata
+    return profile.kind is CredentialKind.OAUTH and profile.refreshable
+
+
+def serves(profile: AuthProfile, provider: str) -> bool:
+    """Whether it is a credential of this provider, its own or one that is lent to it."""
+    wanted = credential_provider(provider)
+    return credential_provider(profile.provider) == wanted or wanted in profile.lends_to
+
+
+def _is_meant_for(profile: AuthProfile, named: str, provider: str) -> bool:
+    """Whether the provider that the config names is the one that it is asked for; one that lends may be named by either."""
+    is_same = credential_provider(named) == credential_provider(provider)
+    return is_same or (bool(profile.lends_to) and serves(profile, named))
+
+
+def has_lapsed(profile: AuthProfile | None, now: datetime) -> bool:
+    """Whether a login has to be refreshed before it can serve: its access token has ended, or there is none."""
+    if profile is None or profile.kind is not CredentialKind.OAUTH or not profile.refreshable:
+        return False
+    moment = expiry_moment(profile.expires)
+    return not profile.secret or (moment is not None and now >= moment)
 
 
 def _mode_fits(profile: AuthProfile) -> bool:

@@ -4,8 +4,10 @@ The base is the first of: the agent's own order, the config's order, the profile
 profiles; keys from the environment and the config only where the provider has no profile at all, or where an order names
 them. Where the config names profiles and nothing of the base is here, what is stored here is meant, or else those keys.
 
-An explicit order is kept as given; otherwise by kind (oauth, token, api key), then least recently used. Whatever is cooling
-comes last, soonest back first.
+A login that is lent to the provider (of the Claude command line, to Anthropic) joins that base wherever nobody gave an order.
+
+An explicit order is kept as given; otherwise by kind (login of a command line, oauth, token, api key), then least recently
+used. Whatever is cooling comes last, soonest back first.
 """
 
 import hashlib
@@ -13,12 +15,12 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from core.auth.eligibility import Eligibility, judge, may_expire
+from core.auth.eligibility import Eligibility, has_lapsed, judge, may_expire, serves
 from core.auth.health import Window
 from core.auth.profiles import AuthProfile, CredentialKind, ProfileSet
 from core.auth.provider_names import credential_provider
 
-_KINDS = (CredentialKind.OAUTH, CredentialKind.CLI, CredentialKind.TOKEN, CredentialKind.API_KEY)
+_KINDS = (CredentialKind.CLI, CredentialKind.OAUTH, CredentialKind.TOKEN, CredentialKind.API_KEY)
 _NEVER = datetime.min.replace(tzinfo=UTC)
 _LAST = (len(_KINDS), _NEVER)
 _FOREVER = datetime.max.replace(tzinfo=UTC)
@@ -39,6 +41,8 @@ class Placed:
     position: int | None
     left_out: bool = False
     """An order, or the rule that stands in for one, does not have it."""
+    lapsed: bool = False
+    """A login that a refresh brings back before it serves."""
 
     @property
     def reason(self) -> Eligibility:
@@ -74,6 +78,8 @@ class _Own:
 
     profiles: Mapping[str, AuthProfile]
     stored: Mapping[str, AuthProfile]
+    lent: Mapping[str, AuthProfile]
+    """Those of another provider that serve this one too."""
     verdicts: Mapping[str, Eligibility]
     """Of those that time changes nothing of."""
     ranks: Mapping[str, int]
@@ -81,14 +87,16 @@ class _Own:
 
     @classmethod
     def of(cls, credentials: ProfileSet, provider: str, now: datetime) -> "_Own":
+        own = {name: profile for name, profile in credentials.profiles.items() if serves(profile, provider)}
         wanted = credential_provider(provider)
-        own = {name: p for name, p in credentials.profiles.items() if credential_provider(p.provider) == wanted}
-        stored = {name: profile for name, profile in own.items() if not profile.from_environment}
+        lent = {name: profile for name, profile in own.items() if credential_provider(profile.provider) != wanted}
+        stored = {name: p for name, p in own.items() if not p.from_environment and name not in lent}
         return cls(
             profiles=own,
             stored=stored,
+            lent=lent,
             verdicts={name: judge(p, provider, now) for name, p in own.items() if not may_expire(p)},
-            ranks={name: _KINDS.index(profile.kind) for name, profile in stored.items()},
+            ranks={name: _KINDS.index(profile.kind) for name, profile in {**stored, **lent}.items()},
         )
 
 
@@ -119,7 +127,10 @@ class Line:
         others = [name for name, verdict in verdicts.items() if verdict is not Eligibility.OK]
         others += [name for name in self.own.profiles if name not in verdicts]
         return (
-            *(Placed(p.id, p, Eligibility.OK, window, n) for n, (p, window) in enumerate(ordered, start=1)),
+            *(
+                Placed(p.id, p, Eligibility.OK, window, n, lapsed=has_lapsed(p, self.now))
+                for n, (p, window) in enumerate(ordered, start=1)
+            ),
             *(self._stands(name) for name in others),
         )
 
@@ -140,7 +151,7 @@ class Line:
         # What stands in the order and may not be used has no block: whether it is out is no question then.
         asks = is_left_out or verdict is Eligibility.OK
         block = self.block(profile) if profile is not None and asks else None
-        return Placed(name, profile, verdict, block, None, is_left_out)
+        return Placed(name, profile, verdict, block, None, is_left_out, has_lapsed(profile, self.now))
 
     def _eligible(self, verdicts: Mapping[str, Eligibility]) -> Iterable[AuthProfile]:
         profiles = self.credentials.profiles
@@ -183,6 +194,18 @@ def line(
 
 
 def _base(
+    credentials: ProfileSet,
+    own: _Own,
+    explicit: Sequence[str] | None,
+    configured: Sequence[str],
+    surroundings: bool,
+) -> Collection[str]:
+    """An order is the operator's word on every credential; without one what is lent comes before what is here."""
+    base = _base_of_its_own(credentials, own, explicit, configured, surroundings)
+    return _unique([*own.lent, *base]) if own.lent and explicit is None else base
+
+
+def _base_of_its_own(
     credentials: ProfileSet,
     own: _Own,
     explicit: Sequence[str] | None,

@@ -38,7 +38,8 @@ class PinMode(StrEnum):
 class AuthProfile:
     """One credential with what the store and the config say about it.
 
-    `expires` is what the store holds, unjudged (milliseconds since the epoch if it is right): `eligibility` judges it.
+    `expires` is what the store holds, unjudged (milliseconds since the epoch if it is right): `eligibility` judges it. `obtained`
+    is the same for the moment at which a login's token was given. `refreshable`: there is a refresh token, and somewhere to use it.
     `ref_error` says why `ref` gave no secret; then `secret` is None. `variable` is the name of the environment variable that
     holds a credential of the environment, empty for every other one.
     """
@@ -50,6 +51,7 @@ class AuthProfile:
     ref: SecretRef | None = None
     ref_error: str = ""
     expires: object = None
+    obtained: object = None
     refreshable: bool = False
     source: str = ""
     variable: str = ""
@@ -58,6 +60,8 @@ class AuthProfile:
     account: str | None = None
     billing: str | None = None
     pin_mode: PinMode = PinMode.STRICT
+    lends_to: tuple[str, ...] = ()
+    """Other providers that it serves too, before their own credentials, unless an order says otherwise."""
     pin_allow: tuple[str, ...] | None = None
     """Who may pin and see it: `owners`, sender keys. None: whoever may command."""
     config_provider: str | None = None

@@ -5,14 +5,14 @@ import logging
 import random
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
 from core.auth.health import after_failure, after_success
 from core.auth.ports import HealthChange, HealthStore
 from core.auth.profiles import AuthProfile
-from core.chat.completion import Completed, CompletionRequest, Counted, Endpoint, TextDelta, Timeouts, Usage
+from core.chat.completion import Completed, CompletionRequest, Counted, Endpoint, Renewed, TextDelta, Timeouts, Usage
 from core.chat.ports import ProviderClient
 from core.chat.stop import Stop
 from core.clock import Clock
@@ -91,6 +91,9 @@ class Attempts:
                         if isinstance(piece, Counted):
                             counted = piece.usage
                             continue
+                        if isinstance(piece, Renewed):
+                            candidate = replace(candidate, profile=piece.profile)
+                            continue
                         if isinstance(piece, TextDelta):
                             self.shown += piece.text
                         else:
@@ -127,7 +130,7 @@ class Attempts:
 
     async def _request(
         self, candidate: Candidate, messages: tuple[Message, ...]
-    ) -> AsyncGenerator[TextDelta | Counted | Completed, None]:
+    ) -> AsyncGenerator[TextDelta | Counted | Renewed | Completed, None]:
         """The provider's pieces, each within what is left of the turn's deadline."""
         provider = self._rules.catalog.providers[candidate.model.provider]
         entry = self._rules.catalog.entry(candidate.model)

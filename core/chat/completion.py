@@ -65,6 +65,13 @@ class Counted:
     usage: Usage
 
 
+@dataclass(frozen=True, slots=True)
+class Renewed:
+    """The request goes out with another token of the same profile than it was made with: the login was refreshed."""
+
+    profile: AuthProfile
+
+
 class StopReason(StrEnum):
     """Why the model wrote no more."""
 

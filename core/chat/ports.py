@@ -4,16 +4,16 @@ from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager
 from typing import Protocol
 
-from core.chat.completion import Completed, CompletionRequest, Counted, TextDelta
+from core.chat.completion import Completed, CompletionRequest, Counted, Renewed, TextDelta
 from core.sessions.key import SessionKey
 
 
 class ProviderClient(Protocol):
     """Speaks every API kind of the installation."""
 
-    def complete(self, request: CompletionRequest) -> AsyncIterator[TextDelta | Counted | Completed]:
+    def complete(self, request: CompletionRequest) -> AsyncIterator[TextDelta | Counted | Renewed | Completed]:
         """Yield pieces of text as they come (none, if `request.stream` is false), and counts where a stream tells them on the way;
-        then exactly one Completed.
+        then exactly one Completed. Renewed comes before anything else: whose token is on its way instead of the request's.
 
         Raises ProviderError for everything that the provider or the way to it does wrong, and nothing else.
         """

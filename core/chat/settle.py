@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, replace
 
-from core.auth.provider_names import credential_provider
+from core.auth.eligibility import serves
 from core.chat.notices import ended
 from core.errors import LostRace
 from core.messages import Reply, ReplyKind
@@ -64,8 +64,7 @@ def _without_what_cannot_hold(snapshot: Snapshot, session: Session) -> tuple[Ses
     lines = [f"{dropped} can no longer be used here (policy or configuration)."]
     pin = own.pin
     profile = snapshot.credentials.profiles.get(pin.profile) if pin is not None else None
-    default = credential_provider(snapshot.agent.default.provider)
-    if pin is not None and (profile is None or credential_provider(profile.provider) != default):
+    if pin is not None and (profile is None or not serves(profile, snapshot.agent.default.provider)):
         lines[0] += f" The pin on {pin.profile} is released with it."
         pin = None
     return replace(session, choices=(*session.choices[:-1], replace(own, model=None, pin=pin)), served=None), lines

@@ -2,9 +2,9 @@
 
 from dataclasses import dataclass, replace
 
+from core.auth.eligibility import serves
 from core.auth.order import order_fingerprint
 from core.auth.profiles import AuthProfile
-from core.auth.provider_names import credential_provider
 from core.commands.command import Asker
 from core.commands.model_request import Form, ModelRequest
 from core.commands.pin_lookup import find_profile, visible_profiles
@@ -121,7 +121,7 @@ def _select(asker: Asker, request: ModelRequest, before: Resolution) -> Chosen:
     # One that is inherited would become the asker's own choice.
     fits = (
         held is not None
-        and _pin_provider(asker, held) == credential_provider(found.ref.provider)
+        and _serves(asker, held, found.ref.provider)
         and _may_set(asker, held, snapshot.session.standing(snapshot.now))
     )
     session = _apply(asker, request, model, held if fits else None)
@@ -135,7 +135,7 @@ def _profile_of_digits(asker: Asker, selector: Selector) -> Selector:
     if other is None or profile is None:
         return selector
     found = asker.snapshot.lookup.exact(other.model)
-    fits = found is not None and credential_provider(found.ref.provider) == credential_provider(profile.provider)
+    fits = found is not None and serves(profile, found.ref.provider)
     return other if fits else selector
 
 
@@ -158,9 +158,9 @@ def _pin_only(asker: Asker, text: str, model: ModelRef) -> AuthProfile | None:
         raise
 
 
-def _pin_provider(asker: Asker, pin: Pin) -> str:
+def _serves(asker: Asker, pin: Pin, provider: str) -> bool:
     profile = asker.snapshot.credentials.profiles.get(pin.profile)
-    return credential_provider(profile.provider) if profile else ""
+    return profile is not None and serves(profile, provider)
 
 
 def _pinned(

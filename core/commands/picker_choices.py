@@ -4,8 +4,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from functools import cached_property
 
+from core.auth.eligibility import serves
 from core.auth.order import Placed
-from core.auth.provider_names import credential_provider
 from core.commands.command import CommandContext
 from core.commands.visibility import Sees, sees
 from core.models.match import Nearness, Typed, rank
@@ -86,11 +86,10 @@ class Choices:
         return any(placed.id == profile for placed in self._credentials(ref, allowed))
 
     def _credentials(self, ref: ModelRef, fits: Sees) -> tuple[Placed, ...]:
-        own = credential_provider(ref.provider)
         return tuple(
             one
             for one in self.snapshot.placed(ref)
-            if one.profile is not None and fits(one.profile) and credential_provider(one.profile.provider) == own
+            if one.profile is not None and fits(one.profile) and serves(one.profile, ref.provider)
         )
 
     def state(self, ref: ModelRef) -> str:

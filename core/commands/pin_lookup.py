@@ -1,5 +1,6 @@
 """From a typed profile text to a profile that this sender may pin for this provider."""
 
+from core.auth.eligibility import serves
 from core.auth.profiles import AuthProfile
 from core.auth.provider_names import credential_provider
 from core.commands.command import Asker
@@ -25,7 +26,7 @@ def find_profile(asker: Asker, text: str, model: ModelRef) -> AuthProfile:
         for wanted in (text, f"{model.provider}:{text}", f"{provider}:{text}")
         if (profile := visible.get(wanted) or _any_case(visible, wanted)) is not None
     ]
-    fitting = next((p for p in found if credential_provider(p.provider) == provider), None)
+    fitting = next((p for p in found if serves(p, provider)), None)
     if fitting is not None:
         return fitting
     if found:
@@ -63,7 +64,7 @@ def _any_case(visible: dict[str, AuthProfile], wanted: str) -> AuthProfile | Non
 def _named(asker: Asker, provider: str) -> list[str]:
     """The provider's profiles that an answer may name."""
     profiles = asker.snapshot.credentials.profiles.values()
-    return [p.id for p in profiles if asker.reader.sees(p) and credential_provider(p.provider) == provider]
+    return [p.id for p in profiles if asker.reader.sees(p) and serves(p, provider)]
 
 
 def _offer(asker: Asker, provider: str) -> str:

@@ -84,7 +84,8 @@ class _Finder:
         self.profiles: dict[str, list[AuthProfile]] = {}
         for profile in snapshot.credentials.profiles.values():
             if sees(profile):
-                self.profiles.setdefault(credential_provider(profile.provider), []).append(profile)
+                for name in (credential_provider(profile.provider), *profile.lends_to):
+                    self.profiles.setdefault(name, []).append(profile)
         self.models_used, self.used = dict[str, int](), dict[tuple[str, str], int]()
         for total in totals:
             self.models_used[total.model] = self.models_used.get(total.model, 0) + total.answers

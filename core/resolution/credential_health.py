@@ -10,14 +10,15 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 
-from core.auth.eligibility import Eligibility, expiry_moment, judge
+from core.auth.eligibility import Eligibility, expiry_moment, is_kept_alive, judge
 from core.auth.profiles import AuthProfile, CredentialKind
 from core.auth.provider_names import provider_id
 
 WARN_AFTER = timedelta(hours=24)
 """What ends within this is `expiring`."""
-STORED_KINDS = (CredentialKind.API_KEY, CredentialKind.TOKEN, CredentialKind.OAUTH)
-ENDING_KINDS = (CredentialKind.TOKEN, CredentialKind.OAUTH)
+STORED_KINDS = (CredentialKind.API_KEY, CredentialKind.TOKEN, CredentialKind.OAUTH, CredentialKind.CLI)
+"""Kinds that a store keeps: ours, or that of the program whose login it is."""
+ENDING_KINDS = (CredentialKind.TOKEN, CredentialKind.OAUTH, CredentialKind.CLI)
 """Kinds that may have an end."""
 
 
@@ -74,7 +75,8 @@ def credential_health(profile: AuthProfile, now: datetime) -> CredentialHealth:
     if profile.kind not in ENDING_KINDS:
         reason = None if verdict is Eligibility.OK else verdict
         return CredentialHealth(profile=profile, status=CredentialStatus.STATIC, reason=reason)
-    status, lapse = _login(profile, left) if profile.kind is CredentialKind.OAUTH else (_token(verdict, left), None)
+    is_token = profile.kind is CredentialKind.TOKEN
+    status, lapse = (_token(verdict, left), None) if is_token else _login(profile, left)
     return CredentialHealth(
         profile=profile,
         status=status,
@@ -110,7 +112,7 @@ def _login(profile: AuthProfile, left: timedelta | None) -> tuple[CredentialStat
     if is_held_back or left is None or not (profile.secret or profile.refreshable):
         return CredentialStatus.MISSING, None
     status = _by_time(left)
-    if profile.refreshable and status is not CredentialStatus.OK:
+    if is_kept_alive(profile) and status is not CredentialStatus.OK:
         return CredentialStatus.OK, status
     return status, None
 

@@ -62,7 +62,8 @@ def tone_of(placed: Placed) -> str:
     """How a credential's state is to be taken, as `core.messages.Tone` names it. What an order leaves out is neither."""
     if placed.left_out:
         return "plain"
-    return _TONES.get(standing(placed)[0], "bad")
+    state = standing(placed)[0]
+    return "waiting" if state == "ready" and placed.lapsed else _TONES.get(state, "bad")
 
 
 def _return(placed: Placed) -> tuple[bool, float]:

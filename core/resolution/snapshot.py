@@ -58,7 +58,7 @@ class Snapshot:
         """Providers that the config names or the session's agent uses or that have a credential."""
         catalog = self.rules.catalog.providers
         used = {self.agent.default.provider, *(ref.provider for ref in self.agent.fallbacks)}
-        served = {profile.provider for profile in self.credentials.profiles.values()}
+        served = {name for p in self.credentials.profiles.values() for name in (p.provider, *p.lends_to)}
         return frozenset(p for p, entry in catalog.items() if entry.is_configured or p in served or p in used)
 
     @property

@@ -43,7 +43,7 @@ def facts(snapshot: Snapshot, resolution: Resolution) -> list[tuple[str, str]]:
 def endpoint(snapshot: Snapshot, provider: str) -> str:
     """Where a provider's requests go, and in which form."""
     entry = snapshot.rules.catalog.providers.get(provider)
-    return f"{entry.base_url} · {entry.api}" if entry else "not configured"
+    return " · ".join(filter(None, (entry.base_url, entry.api))) if entry else "not configured"
 
 
 def candidates(snapshot: Snapshot, resolution: Resolution, provider: str, may_see: Sees) -> list[Placed]:

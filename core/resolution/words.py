@@ -35,11 +35,9 @@ def state(placed: Placed, now: datetime) -> str:
     """A credential's state with its reason and time: `ready`, `cooling 4m · rate_limit · acme/large`."""
     name, reason, until, scope = standing(placed)
     if name == "ready":
-        return name
+        return "expired, refreshable" if placed.lapsed else name
     if name == "ineligible":
         expiry = expiry_moment(placed.profile.expires) if placed.profile else None
-        if placed.reason is Eligibility.EXPIRED and placed.profile is not None and placed.profile.refreshable:
-            return "expired, refreshable"
         if placed.reason is Eligibility.EXPIRED and expiry is not None:
             return f"expired {ago(expiry, now)}"
         return reason or name

@@ -1,4 +1,5 @@
-"""Credentials that end, or whose reference gives nothing: owners are told once a day, before people meet it."""
+"""Credentials that end, logins that nobody takes any more, references that give nothing: owners are told once a day, before people
+meet it."""
 
 import hashlib
 import json
@@ -7,18 +8,23 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
 
 from core.announcements import Announcer
+from core.auth.health import Lane
+from core.auth.oauth import login_command
 from core.auth.profiles import AuthProfile, CredentialKind
 from core.clock import Clock
 from core.durations import iso
+from core.errors import FailureReason
 from core.messages import Reply, ReplyKind
 from core.ports import Inbox
 from core.resolution import words
 from core.resolution.credential_health import STORED_KINDS, CredentialStatus, credential_health
+from core.resolution.snapshot import Snapshot
 from core.resolution.source import SnapshotSource
-from core.sessions.key import SessionKey
+from core.sessions.key import DEFAULT_AGENT, SessionKey
 
 _MARKS, _CREDENTIALS = "announced", "credentials"
 """Where the inbox keeps what owners were told last, and when."""
+_LOGINS = (CredentialKind.OAUTH, CredentialKind.CLI)
 _AGAIN = timedelta(days=1)
 _MOST_NAMED = 10
 
@@ -56,9 +62,12 @@ class EndingCredentials:
     def _concerned(self, agents: Iterable[str], now: datetime) -> dict[str, str]:
         """A line about each credential that needs a hand, by profile id."""
         found: dict[str, str] = {}
-        for agent in agents:
-            for profile in self._snapshots.take(SessionKey(agent, "main")).credentials.profiles.values():
-                line = _line(profile, now) if profile.id not in found and profile.kind in STORED_KINDS else None
+        for agent in sorted(agents, key=lambda agent: agent != DEFAULT_AGENT):  # whose store the others inherit from
+            snapshot = self._snapshots.take(SessionKey(agent, "main"))
+            for profile in snapshot.credentials.profiles.values():
+                if profile.id in found or profile.kind not in STORED_KINDS:
+                    continue
+                line = _line(profile, agent, now, is_dead=_is_dead(profile, snapshot, now))
                 if line is not None:
                     found[profile.id] = line
         return found
@@ -70,7 +79,17 @@ def _due(concerned: Iterable[str], told: Mapping[str, str], now: datetime) -> li
     return sorted(name for name in concerned if not oldest < told.get(name, "") <= latest)
 
 
-def _line(profile: AuthProfile, now: datetime) -> str | None:
+def _is_dead(profile: AuthProfile, snapshot: Snapshot, now: datetime) -> bool:
+    """Whether it is a login that its provider will never take again."""
+    if profile.kind not in _LOGINS:
+        return False
+    window = snapshot.health_of(profile).block("", now, Lane.DISABLED)
+    return window is not None and window.reason is FailureReason.AUTH_PERMANENT
+
+
+def _line(profile: AuthProfile, agent: str, now: datetime, *, is_dead: bool) -> str | None:
+    if is_dead:
+        return f"{profile.id}: its provider does not take this login any more. {_advice(profile, agent)}"
     if profile.is_unresolved:
         return f"{profile.id}: its secret reference gives nothing. `remoteclaw secrets audit` says more."
     health = credential_health(profile, now)
@@ -80,16 +99,19 @@ def _line(profile: AuthProfile, now: datetime) -> str | None:
         end = f"expires {words.moment(health.expires_at, now)}"
     else:
         end = f"expired {words.ago(health.expires_at, now)}"
-    return f"{profile.id}: {end}. {_advice(profile)}"
+    return f"{profile.id}: {end}. {_advice(profile, agent)}"
 
 
-def _advice(profile: AuthProfile) -> str:
+def _advice(profile: AuthProfile, agent: str) -> str:
+    """The next step. `agent` is whose store has it."""
     if profile.kind is CredentialKind.TOKEN and profile.ref is None:
         name, provider = shlex.quote(profile.id), shlex.quote(profile.provider)
         return f"Put in a new one with `remoteclaw models auth paste-token --provider {provider} --profile-id {name}`."
     if profile.ref is not None:
         return "Renew it where its secret reference points."
-    return "Log in anew, or put in another one with `remoteclaw models auth add`."
+    if profile.kind is CredentialKind.CLI:
+        return "Run `claude` and log in with /login."
+    return f"Log in again with `{login_command(profile, agent)}`."
 
 
 def _told(lines: list[str]) -> Reply:

@@ -9,8 +9,10 @@ import pytest
 from adapters.providers.builtin import BuiltinProvider, builtin_providers
 from adapters.providers.registry import API_KINDS
 
+OVER_HTTP = [provider for provider in builtin_providers().values() if provider.id != "claude-cli"]
 
-@pytest.mark.parametrize("provider", [pytest.param(p, id=p.id) for p in builtin_providers().values()])
+
+@pytest.mark.parametrize("provider", [pytest.param(p, id=p.id) for p in OVER_HTTP])
 def test_a_builtin_provider_needs_only_a_credential(provider: BuiltinProvider) -> None:
     url = httpx.URL(provider.base_url)
     assert url.scheme == "https" or url.host in ("localhost", "127.0.0.1")
@@ -19,6 +21,13 @@ def test_a_builtin_provider_needs_only_a_credential(provider: BuiltinProvider) -
     assert provider.env
     assert all(name.isupper() and name.isascii() for name in provider.env)
     assert provider.id == provider.id.lower()
+
+
+def test_the_claude_command_line_has_a_login_of_its_own_and_neither_address_nor_variable() -> None:
+    found = builtin_providers()["claude-cli"]
+    assert (found.base_url, found.api, found.env) == ("", "claude-cli", ())
+    assert {model.id for model in found.models} == {"opus", "sonnet", "haiku"}
+    assert not any(model.alias for model in found.models), "opus means Anthropic's model, whoever serves it"
 
 
 def test_what_people_expect_is_there() -> None:

@@ -7,6 +7,7 @@ import pytest
 
 from adapters.providers.registry import HttpProviderClient
 from core.auth.profiles import CredentialKind
+from core.errors import ProviderError
 from core.sessions.history import Image, Message, Role
 from tests.fakes.clock import FakeClock
 from tests.fakes.provider_request import ALL, ANTHROPIC, GOOGLE, KEY, OPENAI, RESPONSES, ask, make_request
@@ -62,17 +63,17 @@ LOGIN = "sk-ant-oat01-abcdef"
     ("api", "kind", "key", "headers"),
     [
         *(pytest.param(api, kind, KEY, BEARER, id=f"{api}-{kind}") for api in (OPENAI, RESPONSES) for kind in KINDS
-          if kind is not KINDS.NONE),
+          if kind not in (KINDS.NONE, KINDS.CLI)),
         *(pytest.param(ANTHROPIC, kind, KEY, {"x-api-key": KEY}, id=f"anthropic-{kind}") for kind in (
             KINDS.API_KEY, KINDS.ENV)),
         *(pytest.param(ANTHROPIC, kind, KEY, BEARER, id=f"anthropic-{kind}") for kind in (
-            KINDS.TOKEN, KINDS.OAUTH, KINDS.CLI)),
+            KINDS.TOKEN, KINDS.OAUTH)),
         pytest.param(ANTHROPIC, KINDS.ENV, LOGIN, {
             "authorization": f"Bearer {LOGIN}", "anthropic-beta": "oauth-2025-04-20"}, id="anthropic-login-in-env"),
         *(pytest.param(GOOGLE, kind, KEY, {"x-goog-api-key": KEY}, id=f"google-{kind}") for kind in (
             KINDS.API_KEY, KINDS.ENV)),
         *(pytest.param(GOOGLE, kind, KEY, BEARER, id=f"google-{kind}") for kind in (
-            KINDS.TOKEN, KINDS.OAUTH, KINDS.CLI)),
+            KINDS.TOKEN, KINDS.OAUTH)),
         pytest.param(GOOGLE, KINDS.ENV, "ya29.a0Af", {"authorization": "Bearer ya29.a0Af"}, id="google-login-in-env"),
     ],
 )  # fmt: skip
@@ -90,6 +91,15 @@ async def test_a_credential_travels_in_one_header_and_never_in_the_address(
         assert {name: seen.headers[name] for name in CREDENTIAL_HEADERS if name in seen.headers} == headers
         assert key not in seen.path
         assert key not in str(seen.body)
+
+
+@pytest.mark.parametrize("api", ALL)
+async def test_the_login_of_a_program_is_never_sent_for_it(
+    api: str, server: ProviderServer, client: HttpProviderClient
+) -> None:
+    with pytest.raises(ProviderError, match="is the login of a program, which alone sends it"):
+        await ask(client, make_request(server, api, kind=KINDS.CLI))
+    assert server.seen == []
 
 
 TALK = (

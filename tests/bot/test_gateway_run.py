@@ -315,13 +315,16 @@ class TestHealth:
             app.profiles.put(replace(work, secret=Secret("sk-now-it-is-there")))
             assert (await get(address, "/readyz"))[0] == 200
 
-    async def test_nothing_but_get_and_its_two_pages_is_offered(self, caplog: pytest.LogCaptureFixture) -> None:
+    async def test_nothing_but_get_and_its_three_pages_is_offered(self, caplog: pytest.LogCaptureFixture) -> None:
         platform = FakePlatform()
         caplog.set_level(logging.INFO, "bot.run")
         async with running(FakeApp((platform,)), listen="127.0.0.1:0"):
             await platform.listening.wait()
             address = ("127.0.0.1", int(caplog.messages[0].rsplit(":", 1)[1].removesuffix("/readyz.")))
-            assert (await get(address, "/metrics"))[0] == 404
+            status, body = await get(address, "/favicon.ico")
+            assert (status, body["paths"]) == (404, ["/healthz", "/readyz", "/metrics"])
+            for path in ("/healthz", "/metrics"):
+                assert (await request(address, f"DELETE {path} HTTP/1.1\r\n\r\n"))[0] == 405
             status, headers, _ = await request(address, "POST /healthz HTTP/1.1\r\nContent-Length: 2\r\n\r\nhi")
             assert (status, headers["allow"]) == (405, "get")
             for nonsense in (b"\r\n\r\n", b"\x16\x03\x01\x00\n\n", b"GET " + b"x" * 100_000):

@@ -13,6 +13,7 @@ import pytest
 
 from bot.cli.main import main
 from bot.cli.table import say_table
+from tests.fakes.claude_cli import FakeClaude, credentials
 from tests.fakes.provider_script import status
 from tests.fakes.provider_server import ThreadedProviderServer
 
@@ -169,6 +170,44 @@ class TestList:
         assert (code, out) == (0, "No models found.\n")
         assert f"There is no configuration at {host.config}" in err
         assert "anthropic/claude-opus-4-5" in host.models("list", "--all", "--plain")[1].splitlines()
+
+    @pytest.mark.parametrize("configured", [True, False], ids=["configured", "nothing configured"])
+    @pytest.mark.parametrize(
+        ("login", "program", "served"),
+        [
+            pytest.param(False, False, False, id="neither"),
+            pytest.param(False, True, False, id="no login"),
+            pytest.param(True, False, False, id="no program"),
+            pytest.param(True, True, True, id="both"),
+        ],
+    )
+    def test_models_of_the_claude_cli_need_the_program_and_its_login(
+        self,
+        login: bool,
+        program: bool,
+        served: bool,
+        configured: bool,
+        host: Host,
+        tmp_path: Path,
+        monkeypatch: pytest.MonkeyPatch,
+    ) -> None:
+        if login:
+            credentials(Path.home() / ".claude")
+        monkeypatch.setenv("PATH", str(FakeClaude(tmp_path / "fake").bin) if program else "/usr/bin")
+        if not configured:
+            host.config.unlink()
+            host.keep()
+        code, out, _ = host.models("list", "--all", "--provider", "claude-cli", "--json")
+        rows = json.loads(out)["models"]
+        assert (code, {row["available"] for row in rows}, len(rows)) == (0, {served}, 3)
+
+    def test_a_provider_that_is_said_to_need_no_key_is_available(
+        self, host: Host, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setenv("PATH", "/usr/bin")
+        host.config.write_text(f'{CONFIG}[models.providers.claude-cli]\nauth = "none"\n')
+        rows = host.json("list", "--all", "--provider", "claude-cli")["models"]
+        assert {row["available"] for row in rows} == {True}
 
     def test_json_and_plain_at_once_are_wrong_usage(self, host: Host) -> None:
         for words in (

@@ -25,6 +25,7 @@ from core.auth.health import Lane, ProfileHealth, Window
 from core.errors import FailureReason
 from tests.bot.test_models_cli import CONFIG, HOUR, Host, key, token
 from tests.e2e.test_json_shapes import TIME, differences
+from tests.fakes.claude_cli import FakeClaude, credentials
 
 ROOT = Path(__file__).parents[2]
 DAY = 24 * HOUR
@@ -62,6 +63,8 @@ ROW = {
     "profiles": {"count": int, "oauth": int, "token": int, "api_key": int, "labels": [str]},
 }
 REF = {"source": "env", "provider": "default", "id": "GONE"}
+LOGIN = '[auth.oauth.zeta]\ntoken_url = "https://id.zeta.test/token"\nclient_id = "a-client"\n'
+"""Where logins of zeta are refreshed: without it one that has ended has ended."""
 
 
 def now() -> int:
@@ -74,7 +77,9 @@ def login(provider: str, expires: object, **more: object) -> dict[str, Any]:
 
 @pytest.fixture
 def host(state_dir: Path, capsys: pytest.CaptureFixture[str]) -> Host:
-    return Host(state_dir, capsys)
+    host = Host(state_dir, capsys)
+    host.configure(f"{CONFIG}\n{LOGIN}")
+    return host
 
 
 def rows(found: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
@@ -376,7 +381,7 @@ class TestEnds:
             "  - zeta:8 expired, refreshable",
             "  - zeta:9 unknown expires unknown",
         ]
-        assert any(line.startswith("  – zeta:8 · oauth · expired, refreshable") for line in shown)
+        assert any(re.match(r"  \d. zeta:8 · oauth · expired, refreshable · ", line) for line in shown)
         assert any(line.startswith("  – zeta:4 · token · expired 2d ago") for line in shown)
         found = {one["profile_id"]: one for one in host.json()["auth"]["oauth"]["profiles"]}
         assert (found["zeta:8"]["status"], found["zeta:8"]["reads"]) == ("ok", "expired, refreshable")
@@ -432,6 +437,42 @@ class TestCheck:
         host.keep({})
         assert host.json()["missing_providers_in_use"] == []
         assert host.models("--check")[0] == 0
+
+    @pytest.mark.parametrize(
+        ("model", "program", "code"),
+        [
+            pytest.param("claude-cli/opus", False, 1, id="in use, without its program"),
+            pytest.param("anthropic/claude-opus-4-5", False, 0, id="not in use, without its program"),
+            pytest.param("claude-cli/opus", True, 0, id="in use, with its program"),
+        ],
+    )
+    def test_a_login_of_a_program_is_judged_as_its_candidate_is(
+        self, model: str, program: bool, code: int, host: Host, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        credentials(Path.home() / ".claude", expiresAt=now() + 5 * HOUR)
+        monkeypatch.setenv("PATH", str(FakeClaude(tmp_path / "fake").bin) if program else "/usr/bin")
+        host.configure(f'[agents.defaults]\nmodel = "{model}"\n[models.providers.claude-cli]\nmodels = ["opus"]\n')
+        host.keep({"anthropic:work": key("anthropic")})
+        status = host.json()
+        (health,) = [one for one in status["auth"]["oauth"]["profiles"] if one["profile_id"] == "anthropic:claude-cli"]
+        (candidate,) = [
+            one
+            for provider in status["providers"]
+            if provider["provider"] == "claude-cli"
+            for one in provider["candidates"]
+            if one["profile"] == "anthropic:claude-cli"
+        ]
+        known = (health["status"], health["reads"], health["reason_code"])
+        if program:
+            assert known == ("ok", "expiring, refreshable", None)
+            assert (candidate["state"], candidate["reason"]) == ("ready", None)
+        else:
+            assert known == ("missing", "missing", "missing_credential")
+            assert (candidate["state"], candidate["reason"]) == ("ineligible", "missing_credential")
+        assert status["missing_providers_in_use"] == (["claude-cli"] if code else [])
+        assert [host.models("--check", *form)[0] for form in ((), ("--json",), ("--plain",))] == [code] * 3
+        told = "- claude-cli is in use, and its login does not serve. Install the Claude CLI, run `claude` and log in with /login."
+        assert (told in host.models("status")[1].splitlines()) is bool(code)
 
     @pytest.mark.parametrize("agent", ["unknown", "UNKNOWN", " unknown "])
     @pytest.mark.parametrize("command", [("status",), ("--json",), ("explain",), ("auth", "list")], ids=" ".join)

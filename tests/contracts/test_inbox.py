@@ -1,15 +1,17 @@
 """What core may rely on from an inbox."""
 
 from dataclasses import replace
+from datetime import timedelta
 from types import MappingProxyType
 
 import pytest
 
 from core.errors import StorageError
-from core.ports import InboxItem, InboxState
+from core.ports import Backlog, InboxItem, InboxState
 from tests.contracts.conftest import Stores
 from tests.contracts.values import NOW, update
 
+LATER = NOW + timedelta(minutes=5)
 REPLIES = ({"kind": "text", "text": "hello 😀", "data": {}}, {"kind": "notice", "text": "moved", "buttons": [{"n": 1}]})
 
 
@@ -49,6 +51,19 @@ async def test_an_answered_item_waits_with_its_replies(stores: Stores):
     await stores.inbox.answered(one.id, REPLIES)
     answered = replace(one, state=InboxState.ANSWERED, replies=REPLIES)
     assert await unfinished(stores) == (answered, two)
+
+
+async def test_what_waits_is_counted_by_platform_and_state_with_its_oldest(stores: Stores):
+    assert await stores.inbox.backlog() == ()
+    _, two, three = await stores.inbox.receive([update("1"), update("2"), update("3")], NOW)
+    await stores.inbox.receive([update("1", account="other"), replace(update("9"), platform="discord")], LATER)
+    await stores.inbox.answered(two.id, REPLIES)
+    await stores.inbox.done(three.id)
+    assert await stores.inbox.backlog() == (
+        Backlog("discord", InboxState.NEW, 1, LATER),
+        Backlog("telegram", InboxState.ANSWERED, 1, NOW),
+        Backlog("telegram", InboxState.NEW, 2, NOW),
+    )
 
 
 async def test_notes_of_a_delivery_are_replaced_by_the_next(stores: Stores):

@@ -151,12 +151,12 @@ async def test_every_label_has_its_state_and_the_time_of_return() -> None:
     told = {b.label: b.tone for b in step.buttons if b.group == "credential"}
     assert told.pop(next(label for label in told if label.startswith("acme:old · expired "))) is Tone.BAD
     assert told == {
-        "Automatic · acme:work is next": Tone.GOOD,
+        "Automatic · acme:login is next": Tone.GOOD,
         "acme:work (Work account) · ready": Tone.GOOD,
         "acme:home · back in 4m": Tone.WAITING,
         "acme:broke · back in 5h · billing": Tone.BAD,
         "acme:revoked · out · auth_permanent": Tone.BAD,
-        "acme:login · expired, refreshable": Tone.BAD,
+        "acme:login · expired, refreshable": Tone.WAITING,
     }
     for name in ("acme:work", "acme:old", "acme:login"):
         world.credentials.remove(name)

@@ -7,11 +7,13 @@ from datetime import timedelta
 
 import pytest
 
-from core.auth.profiles import CredentialKind, ProfileSet
+from core.auth.health import Lane, ProfileHealth, Window
+from core.auth.profiles import AuthProfile, CredentialKind, ProfileSet
 from core.auth.secret import SecretRef
 from core.errors import Failure, FailureReason, StorageError
 from core.messages import Reply, ReplyKind, Sender
 from core.ports import InboxState
+from core.resolution.rules import AgentRules
 from core.sessions.key import SessionKey
 from core.watch.rounds import EVERY, Watch
 from tests.core.announcing import AnnouncingWorld
@@ -220,6 +222,12 @@ def token(name: str, **left: float) -> object:
     return profile(name, CredentialKind.TOKEN, expires=int(ends.timestamp() * 1000))
 
 
+def disable(world: AnnouncingWorld, known: AuthProfile, reason: FailureReason) -> None:
+    window = Window(lane=Lane.DISABLED, reason=reason, model="", since=START, until=None, step=1)
+    health = ProfileHealth(profile=known.id, fingerprint=known.fingerprint or "", windows=(window,))
+    world.health.health[health.profile, health.fingerprint] = health
+
+
 class TestEndingCredentials:
     async def test_owners_are_told_once_a_day_what_ends_when_and_what_to_do(self, world: AnnouncingWorld) -> None:
         world.credentials.put(token("acme:t", hours=25))  # type: ignore[arg-type]
@@ -275,8 +283,67 @@ class TestEndingCredentials:
         gone = SecretRef("env", "default", "GONE")
         world.credentials.put(profile("acme:r", secret=None, ref=gone, ref_error="is not set"))
         (told,) = await world.look()
-        assert "acme:o: expires 13:00 UTC (in 1h). Log in anew" in told.text
+        assert "acme:o: expires 13:00 UTC (in 1h). Log in again with `remoteclaw models auth login" in told.text
         assert "acme:r: its secret reference gives nothing." in told.text
+
+    async def test_a_login_that_is_lost_is_told_once_a_day_with_the_command_that_puts_it_back(
+        self, world: AnnouncingWorld
+    ) -> None:
+        lost = profile("acme:my own", CredentialKind.OAUTH, provider="acme", refreshable=True)
+        world.credentials.put(lost)
+        assert await world.look() == []
+        disable(world, lost, FailureReason.AUTH_PERMANENT)
+        (told,) = await world.look()
+        assert told.text.splitlines()[1:] == [
+            "  acme:my own: its provider does not take this login any more. Log in again with "
+            "`remoteclaw models auth login --provider acme --profile-id 'acme:my own'`."
+        ]
+        world.restart()
+        world.wait(hours=23)
+        assert await world.look() == []
+        world.wait(hours=2)
+        assert len(await world.look()) == 1
+        world.wait(days=2)
+        world.credentials.put(replace(lost, fingerprint="anew"))
+        assert await world.look() == []
+
+    @pytest.mark.parametrize(
+        ("kind", "reason", "told"),
+        [
+            pytest.param(CredentialKind.OAUTH, FailureReason.BILLING, False, id="no money"),
+            pytest.param(CredentialKind.OAUTH, FailureReason.AUTH, False, id="what may pass"),
+            pytest.param(CredentialKind.API_KEY, FailureReason.AUTH_PERMANENT, False, id="a key"),
+            pytest.param(CredentialKind.OAUTH, FailureReason.AUTH_PERMANENT, True, id="a lost login"),
+            pytest.param(CredentialKind.CLI, FailureReason.AUTH_PERMANENT, True, id="a lost login of a program"),
+        ],
+    )
+    async def test_only_a_login_that_is_lost_needs_another_login(
+        self, kind: CredentialKind, reason: FailureReason, told: bool, world: AnnouncingWorld
+    ) -> None:
+        ends = int((START + timedelta(days=9)).timestamp() * 1000)
+        one = profile("acme:o", kind, expires=ends, refreshable=kind is CredentialKind.OAUTH)
+        world.credentials.put(one)
+        disable(world, one, reason)
+        assert bool(await world.look()) is told
+
+    async def test_a_login_of_another_agent_is_put_back_in_its_store(self, world: AnnouncingWorld) -> None:
+        writer = AgentRules(id="writer", default=world.rules.agents["main"].default)
+        world.rules = replace(world.rules, agents={"writer": writer, **world.rules.agents})
+        own, shared = (profile(name, CredentialKind.OAUTH, refreshable=True) for name in ("acme:own", "acme:shared"))
+        world.credentials.put(shared)
+        known = world.credentials.load("main").profiles
+        world.credentials._sets["writer"] = ProfileSet(profiles={**known, own.id: own})
+        for one in (own, shared):
+            disable(world, one, FailureReason.AUTH_PERMANENT)
+        (told,) = await world.look()
+        assert "--profile-id acme:own --agent writer`" in told.text
+        assert "--profile-id acme:shared`" in told.text
+
+    async def test_a_login_of_a_program_is_put_back_with_that_program(self, world: AnnouncingWorld) -> None:
+        ends = int((START + timedelta(hours=1)).timestamp() * 1000)
+        world.credentials.put(profile("anthropic:claude-cli", CredentialKind.CLI, expires=ends))
+        (told,) = await world.look()
+        assert told.text.endswith("expires 13:00 UTC (in 1h). Run `claude` and log in with /login.")
 
     async def test_a_long_list_is_cut_and_says_so(self, world: AnnouncingWorld) -> None:
         for n in range(12):

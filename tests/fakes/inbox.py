@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any
 
 from core.errors import StorageError
-from core.ports import InboxItem, InboxState, Update
+from core.ports import Backlog, InboxItem, InboxState, Update
 
 
 class FakeInbox:
@@ -39,6 +39,14 @@ class FakeInbox:
             item for item in self.items.values() if (item.update.platform, item.update.account) == (platform, account)
         )
         return tuple(item for item in mine if item.state is not InboxState.DONE)
+
+    async def backlog(self) -> tuple[Backlog, ...]:
+        waiting = [item for item in self.items.values() if item.state is not InboxState.DONE]
+        names = sorted({(item.update.platform, item.state) for item in waiting})
+        groups = [[i for i in waiting if (i.update.platform, i.state) == name] for name in names]
+        return tuple(
+            Backlog(*name, len(g), min(i.received_at for i in g)) for name, g in zip(names, groups, strict=True)
+        )
 
     async def note_delivery(self, item: int, delivery: Mapping[str, Any]) -> None:
         self._change(item, delivery=_through_json(delivery))

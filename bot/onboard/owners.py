@@ -1,0 +1,107 @@
+"""Who owns the bot: by numeric id, which the person knows or which a message of theirs to the bot tells."""
+
+import secrets
+from typing import TYPE_CHECKING
+
+from bot import onboard_wiring as wiring
+from bot.cli import prompts
+from bot.config.edit import Tree, TreeChange
+from bot.config.edit_value import set_value
+from bot.onboard.channels import CHANNELS, TELEGRAM, Channel, is_served, token_and_url
+from bot.onboard.draft import Draft
+from bot.onboard.wish import Wish
+from core.errors import BotError
+
+if TYPE_CHECKING:
+    from bot.config.settings import Settings
+
+_WRITE, _ID, _LATER = "write", "id", "later"
+_ALPHABET = "23456789abcdefghjkmnpqrstuvwxyz"
+_LENGTH = 8
+
+
+def choose_owners(draft: Draft, wish: Wish) -> None:
+    """Owners of every platform that is used and has none yet. Raises BotError."""
+    found = list(wish.owners)
+    if wish.asks:
+        for channel in CHANNELS:
+            named = any(owner.startswith(f"{channel.name}:") for owner in (*draft.desk.settings.access.owners, *found))
+            if is_served(draft, channel) and not named:
+                owner = _asked(draft, channel, wish.checks)
+                found += [owner] if owner is not None else []
+    add_owners(draft, found)
+
+
+def add_owner(draft: Draft, wish: Wish) -> None:
+    """One more owner, for who comes back to add one. Raises BotError."""
+    found = list(wish.owners)
+    for channel in CHANNELS:
+        if is_served(draft, channel):
+            owner = _asked(draft, channel, wish.checks)
+            found += [owner] if owner is not None else []
+    add_owners(draft, found)
+
+
+def add_owners(draft: Draft, found: list[str]) -> None:
+    """Put owners into the draft, beside those that there are."""
+    draft.owners = tuple(dict.fromkeys(found))
+
+    def plan(settings: "Settings") -> TreeChange:
+        fresh = [owner for owner in draft.owners if owner not in settings.access.owners]
+
+        def change(tree: Tree) -> None:
+            access = tree.get("access", {})
+            if "owners" not in access:
+                set_value(("access", "owners"), fresh)(tree)
+            else:
+                for owner in fresh:
+                    access["owners"].append(owner)
+
+        return change if fresh else lambda _: None
+
+    draft.plan("owners", plan if draft.owners else None)
+
+
+def _asked(draft: Draft, channel: Channel, may_ask_platform: bool) -> str | None:
+    """An owner of one platform; None: later."""
+    choices = [(_ID, "by my numeric id"), (_LATER, "later, by a code: write to the bot, then `remoteclaw pairing`")]
+    if channel is TELEGRAM and may_ask_platform and channel.name in draft.bots:
+        choices.insert(0, (_WRITE, "by a message that I write to the bot now"))
+    while True:
+        how = prompts.choose(f"How shall the bot know you in {channel.title}?", choices)
+        if how == _LATER:
+            return None
+        if how == _ID:
+            number = prompts.ask_line(f"Your numeric id in {channel.title}:", check=_no_number)
+            return f"{channel.name}:{int(number)}"
+        owner = _by_message(draft, channel)
+        if owner is not None:
+            return owner
+
+
+def _by_message(draft: Draft, channel: Channel) -> str | None:
+    """Whoever sends the code, which is shown here alone; None where nobody did, or it cannot be seen."""
+    token, api_url = token_and_url(draft, channel)
+    bot = draft.bots[channel.name]
+    code = "".join(secrets.choice(_ALPHABET) for _ in range(_LENGTH))
+    told = (
+        f"Send this to {bot} in a private chat:\n\n    {code}\n\n"
+        f"Or open https://t.me/{bot.removeprefix('@')}?start={code} and press Start."
+    )
+    try:
+        person = wiring.who_writes(api_url, token, code, lambda: prompts.tell(told))
+    except BotError as error:
+        prompts.tell(str(error))
+        return None
+    if person is None:
+        prompts.tell("Nobody has written it.")
+        return None
+    prompts.tell(f"You are {person.name or 'there'}, {channel.name}:{person.id}.")
+    return f"{channel.name}:{person.id}"
+
+
+def _no_number(text: str) -> str | None:
+    number = text.strip()
+    if number.isascii() and number.isdigit() and len(number) <= 19 and 0 < int(number) < 2**63:
+        return None
+    return "It must be the numeric id, which never changes hands: /whoami tells it, in Discord also Copy User ID."
