@@ -5,8 +5,8 @@ configuration or a store is brought into one line first, and profiles that the s
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, TypeVar
 
 from core.commands.picker_choices import Choices
 from core.messages import Block, Button, Reply, ReplyKind, Row, Tone
@@ -15,6 +15,8 @@ from core.resolution.labels import one_line, shorten
 from core.resolution.resolver import NextReason
 from core.resolution.view import model_view, pin_view
 from core.screening import Screen
+
+T = TypeVar("T")
 
 MOST_EARLIER = 25
 """Choices of an earlier step that are given along: what one menu holds."""
@@ -61,14 +63,17 @@ class Page:
     pages: int = 1
     note: str = ""
     code: str | None = None
-    more: Mapping[str, Any] = field(default_factory=dict)
 
 
 def window(options: Sequence[Option], most: int = MOST_EARLIER) -> Sequence[Option]:
     """At most so many of them, around the selected one."""
-    at = next((n for n, option in enumerate(options) if option.selected), 0)
-    start = max(0, min(at - most // 2, len(options) - most))
-    return options[start : start + most]
+    return around(options, next((n for n, option in enumerate(options) if option.selected), 0), most)
+
+
+def around(items: Sequence[T], at: int, most: int = MOST_EARLIER) -> Sequence[T]:
+    """At most so many of them, around one."""
+    start = max(0, min(at - most // 2, len(items) - most))
+    return items[start : start + most]
 
 
 def page_reply(choices: Choices, page: Page) -> Reply:
@@ -91,7 +96,7 @@ def page_reply(choices: Choices, page: Page) -> Reply:
         kind=ReplyKind.PICKER,
         code=page.code,
         text="\n".join(_lines(page, title, facts)),
-        data={"current": current_data(choices), "choices": data, "page": page.page, "pages": page.pages, **page.more},
+        data={"current": current_data(choices), "choices": data, "page": page.page, "pages": page.pages},
         buttons=tuple(buttons),
         blocks=(Block(title, tuple(facts)),),
     )

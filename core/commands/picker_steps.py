@@ -27,7 +27,7 @@ from core.commands.picker_options import (
     provider_option,
     who_serves,
 )
-from core.commands.picker_page import MOST_EARLIER, Group, Option, Page, page_reply, standing_rows
+from core.commands.picker_page import Group, Option, Page, around, page_reply, standing_rows
 from core.errors import UserError, shown
 from core.messages import Button, Reply, ReplyKind, Row, Tone
 from core.models.ref import ModelRef
@@ -225,8 +225,7 @@ def _models_around(choices: Choices, ref: ModelRef) -> Group:
     """The models of the step before, the one whose credentials are shown among them."""
     refs = choices.models(ref.provider)
     at = refs.index(ref) if ref in refs else 0
-    start = max(0, min(at - MOST_EARLIER // 2, len(refs) - MOST_EARLIER))
-    options = [model_option(choices, one) for one in refs[start : start + MOST_EARLIER]]
+    options = [model_option(choices, one) for one in around(refs, at)]
     return Group(
         name=MODEL, title="Models", options=[replace(o, selected=o.command == links.use(ref)) for o in options]
     )
