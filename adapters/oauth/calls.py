@@ -29,8 +29,8 @@ class Answer:
 
     @property
     def is_ok(self) -> bool:
-        """Whether the server did what it was asked for."""
-        return self.status == 200 and bool(self.fields)
+        """Whether the server did what it was asked for. Some servers refuse with 200 and an `error`."""
+        return self.status == 200 and bool(self.fields) and not self.fields.get("error")
 
 
 class OAuthHttp:

@@ -16,14 +16,15 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from adapters.storage.guarded_file import GuardedFile
+from adapters.storage.guarded_file import Unusable, read_guarded
 from adapters.storage.older_logins import OAUTH
-from adapters.storage.profile_disk import CLOSED, make_private_folders, read_document, remove_document
+from adapters.storage.profile_disk import CLOSED, make_private_folders, read_document, remove_document, unusable
 from adapters.storage.profile_document import Document, profiles
 from adapters.storage.profile_file import STORE
 from adapters.storage.profile_writer import ProfileWriter
 from core.auth.oauth import Tokens
 from core.auth.profiles import AuthProfile
+from core.auth.provider_names import provider_id
 from core.auth.refreshing import StoredLogin
 from core.auth.secret import Secret, clean_secret
 from core.clock import Clock
@@ -103,12 +104,14 @@ class LoginFiles:
 
     def _read(self, profile: AuthProfile) -> StoredLogin | None:
         agent = self.home(profile)
-        self._finish(agent, profile.id)
+        if _is_foreign(self._entry(agent, profile.id), profile):
+            return None  # what was left beside it belongs to the login that is there now
+        self._finish(agent, profile)
         entry = self._entry(agent, profile.id)
         if entry is None:  # it may lie in an older file
             self._writer(agent).import_older()
             entry = self._entry(agent, profile.id)
-        if entry is None or entry.get("type", entry.get("mode")) != "oauth":
+        if entry is None or _is_foreign(entry, profile) or entry.get("type", entry.get("mode")) != "oauth":
             return None
         client = entry.get("clientId")
         return StoredLogin(
@@ -126,15 +129,15 @@ class LoginFiles:
         self._unwritten[path] = left
         with suppress(OSError):  # it is only a second way to the store
             _write_at_once(path, json.dumps(left).encode())
-        self._swap(agent, left)
+        self._swap(agent, profile, left)
         self._forget(path)
 
-    def _finish(self, agent: str, name: str) -> None:
-        """Put into the store what an earlier refresh has left beside it."""
-        path = self._left(agent, name)
-        left = self._unwritten.get(path) or _usable(GuardedFile(path).read().data, name)
+    def _finish(self, agent: str, profile: AuthProfile) -> None:
+        """Put into the store what an earlier refresh has left beside it. Raises StoreError, and keeps it, where it cannot be."""
+        path = self._left(agent, profile.id)
+        left = self._unwritten.get(path) or _usable(_left_in(path), profile.id)
         if left is not None:
-            self._swap(agent, left)
+            self._swap(agent, profile, left)
         self._forget(path)
 
     def _forget(self, path: Path) -> None:
@@ -142,13 +145,13 @@ class LoginFiles:
             remove_document(path, lambda: None)
         self._unwritten.pop(path, None)
 
-    def _swap(self, agent: str, left: Mapping[str, Any]) -> None:
-        """The tokens into the store, if it still has those that they were made from."""
+    def _swap(self, agent: str, profile: AuthProfile, left: Mapping[str, Any]) -> None:
+        """The tokens into the store, if it still has those that they were made from, of the same provider."""
         name = left["profile"]
 
         def change(document: Document) -> Document:
             entry = profiles(document).get(name)
-            if not isinstance(entry, dict) or _version(entry) != left["before"]:
+            if not isinstance(entry, dict) or _is_foreign(entry, profile) or _version(entry) != left["before"]:
                 return document
             kept = {key: value for key, value in entry.items() if key not in ("expires", "obtainedAt")}
             return {**document, "profiles": {**profiles(document), name: {**kept, **left["entry"]}}}
@@ -202,6 +205,26 @@ def _with_login(document: Document, name: str, entry: Mapping[str, object]) -> D
     before = profiles(document).get(name)
     display = {k: before[k] for k in ("displayName",) if k in before} if isinstance(before, dict) else {}
     return {**document, "profiles": {**profiles(document), name: {**display, **entry}}}
+
+
+def _is_foreign(entry: Mapping[str, Any] | None, profile: AuthProfile) -> bool:
+    """Whether the id holds another provider's credential by now: its tokens are nothing for this one's server."""
+    named = entry.get("provider") if entry is not None else None
+    return isinstance(named, str) and provider_id(named) != provider_id(profile.provider)
+
+
+def _left_in(path: Path) -> Document | None:
+    """What a file beside the store holds, None where it is empty or half-written. Raises StoreError where nobody can tell: it
+    may hold the only refresh token that its server still takes."""
+    try:
+        found = json.loads(read_guarded(path))
+    except FileNotFoundError:
+        return None
+    except Unusable as error:
+        raise unusable(str(error)) from error
+    except (ValueError, RecursionError):
+        return None
+    return found if isinstance(found, dict) else None
 
 
 def _usable(left: Document | None, name: str) -> Document | None:

@@ -6,6 +6,7 @@ import os
 import sys
 from collections.abc import Callable, Coroutine
 from contextlib import redirect_stdout
+from itertools import chain, count
 from typing import TYPE_CHECKING, Any
 
 from bot.cli import exit_codes, prompts
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from bot.interrupts import Interrupts
     from bot.login_wiring import LoggedIn, LoginTools
     from core.auth.oauth import Account, OAuthProvider
+    from core.auth.profiles import AuthProfile
 
 _WORDS = {
     "pkce": "in a browser on this machine",
@@ -167,20 +169,30 @@ def _pasted() -> str:
 
 
 def _profile_id(desk: Desk, provider: str, account: "Account") -> str:
-    """The id of this account's login: the one that it has already, else one that is made of its e-mail address, else `default`.
-    Nobody else's login is replaced."""
-    own = {name: desk.stored()[name] for name in desk.of_provider(provider)}
-    for name, profile in own.items():
-        told = profile.metadata
-        if account.email is not None and told.get("email", "").lower() == account.email:
+    """The id of this account's login: the one that it has already, else a free one that is made of its e-mail address, else of
+    `default`. Nothing else is replaced: no key, and no login that may be somebody else's."""
+    stored = desk.stored()
+    for name in desk.of_provider(provider):
+        if _is_login_of(stored[name], account):
             return name
-        if account.email is None and account.id is not None and told.get("account_id") == account.id:
-            return name
-    if account.email is not None:
-        return f"{provider}:{account.email}"
-    usual = f"{provider}:default"
-    taken = own[usual].metadata.get("account_id") if usual in own else None
-    return f"{provider}:{account.id}" if taken is not None and account.id is not None else usual
+    usual = f"{provider}:{account.email or 'default'}"
+    if usual in stored and account.email is None and account.id is not None:
+        usual = f"{provider}:{account.id}"
+    names = chain((usual,), (f"{usual}-{number}" for number in count(2)))
+    writer = desk.stores.writer(desk.agent)
+    return next(name for name in names if name not in stored and writer.own_provider(name) is None)
+
+
+def _is_login_of(profile: "AuthProfile", account: "Account") -> bool:
+    """Whether it is certainly a login of this account. Ids may be shared by the members of a team, e-mail addresses are not."""
+    from core.auth.profiles import CredentialKind
+
+    if profile.kind is not CredentialKind.OAUTH:
+        return False
+    email = profile.metadata.get("email")
+    if email and account.email is not None:
+        return email.lower() == account.email
+    return account.id is not None and profile.metadata.get("account_id") == account.id
 
 
 def _tell_other_account(desk: Desk, name: str, account: "Account") -> None:

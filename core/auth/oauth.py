@@ -28,9 +28,11 @@ _ADVISORY_SHARE, _MANDATORY_SHARE = 2, 6
 _LONGEST_LIFE = timedelta(days=3650)
 _LOST = frozenset({
     "invalid_grant", "expired_token", "refresh_token_expired", "refresh_token_reused", "refresh_token_invalidated",
-    "invalid_refresh_token", "token_expired", "token_revoked", "token_invalidated",
+    "invalid_refresh_token", "bad_refresh_token", "token_expired", "token_revoked", "token_invalidated",
 })  # fmt: skip
 """What token servers say of a refresh token that they will never take again."""
+_REFUSALS = (200, 400, 401, 403)
+"""The statuses of a refusal that says by its code what it means. Some servers send it with 200."""
 _CODE = re.compile(r"[A-Za-z0-9_.-]{1,60}")
 
 
@@ -146,11 +148,11 @@ def refresh_refused(status: int, fields: Mapping[str, object], place: str) -> Fa
     """
     code = error_code(fields)
     said = f"{place} refused to refresh the login" + (f" ({code})." if code else f" (HTTP {status}).")
-    if status in (400, 401, 403) and code.lower() in _LOST:
+    if status in _REFUSALS and code.lower() in _LOST:
         return Failure(reason=FailureReason.AUTH_PERMANENT, status=status, detail=said)
     if status == 429:
         return Failure(reason=FailureReason.OVERLOADED, status=status, detail=said)
-    if status in (400, 401, 403) and code:
+    if status in _REFUSALS and code:
         return Failure(reason=FailureReason.AUTH, status=status, detail=said)
     reason = FailureReason.TIMEOUT if status >= 500 else FailureReason.NETWORK
     return Failure(reason=reason, status=status, detail=f"{place} did not refresh the login (HTTP {status}).")

@@ -12,10 +12,12 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Protocol
 
+from core.auth.eligibility import has_lapsed
 from core.auth.health import ProfileHealth, Window
 from core.auth.oauth import Need, OAuthProvider, Tokens, login_command, need_of
 from core.auth.ports import HealthStore, ProfileSource
 from core.auth.profiles import AuthProfile
+from core.auth.provider_names import provider_id
 from core.auth.secret import Secret
 from core.clock import Clock
 from core.errors import BotError, Failure, FailureReason, ProviderError, StorageError
@@ -97,8 +99,8 @@ class Refresher:
         self._rests: dict[tuple[str, str], datetime] = {}
 
     async def ready(self, profile: AuthProfile) -> AuthProfile:
-        """The profile as it may go out now. Raises ProviderError: a network failure where it had to be refreshed and could not
-        be, `auth_permanent` where the login is lost."""
+        """The profile as it may go out now. Raises ProviderError: `auth_permanent` where the login is lost, another failure
+        where it had to be refreshed and could not be, and its token has ended."""
         need = need_of(profile, self._clock.now())
         if need is Need.NONE:
             return profile
@@ -134,9 +136,17 @@ class Refresher:
             is_new = bool(fresh.secret) and fresh.secret != (refused or profile.secret)
             if is_new and need_of(fresh, self._clock.now()) is not Need.MANDATORY:
                 return fresh
+            if failure is not None and refused is None and self._may_go_on(profile, failure):
+                return fresh
             if failure is not None:
                 raise ProviderError(failure)
         return fresh
+
+    def _may_go_on(self, profile: AuthProfile, failure: Failure) -> bool:
+        """Whether a message may go out with the token that is there, though its refresh has failed: it still holds."""
+        there = self._stored(profile)
+        is_lost = there is None or failure.reason is FailureReason.AUTH_PERMANENT
+        return not is_lost and not has_lapsed(there, self._clock.now())
 
     def _start(self, profile: AuthProfile, wait: bool, refused: Secret | None) -> "asyncio.Task[Failure | None]":
         key = _key(profile)
@@ -229,9 +239,15 @@ class Refresher:
             log.error("the health of %s could not be carried over: %s", before.id, error)
 
     def _now(self, profile: AuthProfile) -> AuthProfile:
-        """The profile as its store has it by now."""
+        """The profile as its store has it by now, else as it was."""
+        return self._stored(profile) or profile
+
+    def _stored(self, profile: AuthProfile) -> AuthProfile | None:
+        """The same login as its store has it by now. None: it is gone, or its id is another provider's by now."""
         found = self._profiles.load(self._store.home(profile)).profiles.get(profile.id)
-        return found if found is not None and found.kind is profile.kind else profile
+        if found is None or found.kind is not profile.kind:
+            return None
+        return found if provider_id(found.provider) == provider_id(profile.provider) else None
 
     def _rests_until(self, profile: AuthProfile) -> datetime:
         return self._rests.get(_key(profile), datetime.min.replace(tzinfo=self._clock.now().tzinfo))

@@ -1,5 +1,6 @@
 """Logins in real stores, refreshed at a real token server by real processes: one at a time, never half, never lost."""
 
+import hashlib
 import json
 import multiprocessing
 import os
@@ -18,7 +19,7 @@ from adapters.storage.profile_writer import ProfileWriter
 from bot.system_clock import SystemClock
 from core.auth.oauth import Tokens
 from core.auth.secret import Secret
-from core.errors import StoreError
+from core.errors import ProviderError, StoreError
 from tests.adapters import refresh_child
 from tests.adapters.refresh_child import NAME, ready
 from tests.fakes.token_server import HANG_UP, LOST, REDIRECT, SLOW, ScriptedTokenServer
@@ -49,6 +50,12 @@ def keep(state: Path, agent: str = "main", **changes: object) -> Path:
 def entry(path: Path) -> dict[str, Any]:
     found: dict[str, Any] = json.loads(path.read_text())["profiles"][NAME]
     return found
+
+
+def _left_of(path: Path) -> Path:
+    """Where a refresh leaves what is not in the store yet."""
+    digest = hashlib.sha256(NAME.encode()).hexdigest()[:16]
+    return path.with_name(f".{path.name}.{digest}.refreshed")
 
 
 def left_beside(path: Path) -> list[str]:
@@ -157,12 +164,14 @@ async def test_a_login_of_an_older_file_is_refreshed_in_the_store(state_dir: Pat
         pytest.param((200, {"access_token": "a b"}), "network", id="a token that no request can carry"),
         pytest.param((400, {"error": "invalid_client"}), "auth", id="the client is not known"),
         pytest.param((400, {"error": "invalid_grant"}), "auth_permanent", id="the login is lost"),
+        pytest.param((200, {"error": "bad_refresh_token"}), "auth_permanent", id="lost, and said with 200"),
+        pytest.param((200, {"error": "invalid_client", "access_token": "x"}), "auth", id="an error beside a token"),
     ],
 )
 async def test_whatever_the_server_does_instead_the_store_stays_and_the_next_try_may_succeed(
     state_dir: Path, server: ScriptedTokenServer, step: Any, outcome: str
 ) -> None:
-    path = keep(state_dir)
+    path = keep(state_dir, expires=now() - MINUTE)
     before = path.read_bytes()
     server.script.append(step)
     assert await ready(state_dir, server.url) == outcome
@@ -172,20 +181,20 @@ async def test_whatever_the_server_does_instead_the_store_stays_and_the_next_try
 
 
 async def test_a_server_that_does_not_answer_is_given_up(state_dir: Path, server: ScriptedTokenServer) -> None:
-    keep(state_dir)
+    keep(state_dir, expires=now() - MINUTE)
     server.script.append(SLOW)
     assert await ready(state_dir, server.url, seconds=0.2) == "timeout"
 
 
 async def test_nobody_there_is_a_network_failure(state_dir: Path) -> None:
-    keep(state_dir)
+    keep(state_dir, expires=now() - MINUTE)
     with ScriptedTokenServer() as server:
         gone = server.url
     assert await ready(state_dir, gone) == "network"
 
 
 async def test_a_lost_answer_is_asked_for_again_with_what_is_stored(state_dir: Path) -> None:
-    path = keep(state_dir)
+    path = keep(state_dir, expires=now() - MINUTE)
     with ScriptedTokenServer(LOST, lenient=True) as server:
         assert await ready(state_dir, server.url) == "network"
         assert entry(path)["access"] == "access-0"
@@ -193,7 +202,7 @@ async def test_a_lost_answer_is_asked_for_again_with_what_is_stored(state_dir: P
 
 
 async def test_a_lost_answer_of_a_server_that_allows_for_none_is_a_lost_login(state_dir: Path) -> None:
-    keep(state_dir)
+    keep(state_dir, expires=now() - MINUTE)
     with ScriptedTokenServer(LOST) as server:
         assert await ready(state_dir, server.url) == "network"
         assert await ready(state_dir, server.url) == "auth_permanent"
@@ -316,7 +325,7 @@ class TestTheWrite:
         self, state_dir: Path, server: ScriptedTokenServer, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         """Another program holds the store's lock for too long; the tokens wait beside the store."""
-        path = keep(state_dir)
+        path = keep(state_dir, expires=now() - MINUTE)
         lock = path.with_name(f"{path.name}.lock")
         made, files = refresh_child.refresher(state_dir, server.url)
         monkeypatch.setattr("adapters.storage.sidecar_lock._LONGEST_MS", 1)
@@ -344,6 +353,47 @@ class TestTheWrite:
         keep(state_dir, access="access-1", refresh="refresh-1")
         assert await ready(state_dir, server.url) == "access-2"
         assert not left.exists()
+
+    async def test_what_lies_there_and_cannot_be_read_stays_until_it_can_be(
+        self, state_dir: Path, server: ScriptedTokenServer
+    ) -> None:
+        path = keep(state_dir, expires=now() - MINUTE)
+        logins, files = self.files(state_dir)
+        profile = files.load().profiles[NAME]
+        before = await logins.read(profile)
+        assert before is not None
+        left = _left_of(path)
+        fields = {"access": "kept", "refresh": "kept-refresh", "expires": now() + 90 * MINUTE}
+        left.write_text(json.dumps({"profile": NAME, "before": before.version, "entry": fields}))
+        left.chmod(0o640)
+        with pytest.raises(StoreError, match="open to other users"):
+            await logins.read(profile)
+        assert await ready(state_dir, server.url) == "network"
+        assert (left.exists(), server.seen, entry(path)["access"]) == (True, [], "access-0")
+        left.chmod(0o600)
+        assert await ready(state_dir, server.url) == "kept"
+        assert (left.exists(), entry(path)["refresh"]) == (False, "kept-refresh")
+
+    async def test_an_id_that_is_another_providers_by_now_is_neither_read_nor_sent_nor_written(
+        self, state_dir: Path, server: ScriptedTokenServer
+    ) -> None:
+        path = keep(state_dir)
+        made, files = refresh_child.refresher(state_dir, server.url)
+        logins, _ = self.files(state_dir)
+        profile = files.load().profiles[NAME]
+        before = await logins.read(profile)
+        assert before is not None
+        keep(state_dir, provider="zeta")
+        left = _left_of(path)
+        left.touch(0o600)
+        left.write_text(json.dumps({"profile": NAME, "before": before.version, "entry": {"access": "zeta-1"}}))
+        stored = path.read_bytes()
+        assert await logins.read(profile) is None
+        with pytest.raises(ProviderError, match="not stored any more"):
+            await made.ready(profile)
+        assert (path.read_bytes(), left.exists(), server.seen) == (stored, True, [])
+        await logins.renew(profile, before, self.tokens("ours"))
+        assert path.read_bytes() == stored
 
     def test_a_new_login_leaves_nothing_of_the_old_one(self, state_dir: Path) -> None:
         path = keep(state_dir, accountId="1", displayName="Ada")

@@ -93,6 +93,7 @@ def host(state_dir: Path, idp: Idp) -> Host:
     return host
 
 
+OAUTH = {"type": "oauth", "access": "a", "refresh": "r"}
 PKCE = ("--provider", "acme", "--method", "pkce")
 
 
@@ -176,6 +177,48 @@ class TestWithoutATerminal:
         assert (code, "Auth profile: acme:default (acme/token)" in out) == (0, True), err
         assert host.stored() == {"acme:default": {"type": "token", "provider": "acme", "token": "gho-token"}}
         assert "gho-token" not in out + err
+
+    @pytest.mark.parametrize(
+        ("kept", "name"),
+        [
+            pytest.param({"acme:default": {"type": "api_key", "key": "k"}}, "acme:default-2", id="an API key"),
+            pytest.param({"acme:default": OAUTH, "acme:default-2": OAUTH}, "acme:default-3", id="logins of nobody knows whom"),
+            pytest.param({"acme:default": {**OAUTH, "accountId": "7"}}, "acme:default-2", id="a login of somebody"),
+            pytest.param({"acme:default": {**OAUTH, "provider": "zeta"}}, "acme:default-2", id="another provider's"),
+            pytest.param({"acme:default": {"type": "api_key"}}, "acme:default-2", id="an entry that cannot be used"),
+        ],
+    )  # fmt: skip
+    def test_a_login_of_nobody_knows_whom_takes_the_place_of_nothing(
+        self, host: Host, kept: dict[str, Any], name: str
+    ) -> None:
+        host.keep({key: {"provider": "acme", **entry} for key, entry in kept.items()})
+        before = host.stored()
+        code, out, err = self._on_a_device(host, "--provider", "acme")
+        assert (code, f"Auth profile: {name} (acme/oauth)" in out) == (0, True), err
+        assert {key: host.stored()[key] for key in before} == before
+        assert host.stored()[name]["access"] == "new-access"
+
+    def test_an_id_that_is_named_is_replaced_also_by_a_login_of_nobody_knows_whom(self, host: Host) -> None:
+        host.keep({"acme:default": {"provider": "acme", **OAUTH}})
+        code, _, err = self._on_a_device(host, "--provider", "acme", "--profile-id", "acme:default")
+        assert code == 0, err
+        assert {key: entry["access"] for key, entry in host.stored().items()} == {"acme:default": "new-access"}
+
+    def test_a_key_that_bears_the_persons_address_stays(self, host: Host, idp: Idp) -> None:
+        key = {"type": "api_key", "provider": "acme", "key": "k", "email": "ada@example.org"}
+        host.keep({"acme:ada@example.org": key})
+        assert host.logs_in(idp.allow, *PKCE)[0] == 0
+        assert list(host.stored()) == ["acme:ada@example.org", "acme:ada@example.org-2"]
+        assert host.stored()["acme:ada@example.org"] == key
+
+    @staticmethod
+    def _on_a_device(host: Host, *arguments: str) -> tuple[int, str, str]:
+        """A login at a server that tells nothing of whose it is."""
+        device = {"device_code": "d", "user_code": "U", "verification_uri": "http://127.0.0.1/d", "interval": 0.01}
+        given = {"access_token": "new-access", "refresh_token": "new-refresh", "token_type": "bearer"}
+        with ScriptedTokenServer((200, device), (200, given)) as server:
+            host.configure(device_url=f"{server.url}/d", token_url=f"{server.url}/t", client_id="c")
+            return host.run(*arguments)
 
     def test_a_denied_login_stores_nothing(self, host: Host, idp: Idp) -> None:
         with host.start("--provider", "acme", "--method", "device") as process:

@@ -98,7 +98,7 @@ async def test_what_another_process_refreshes_is_waited_for_only_where_it_must_b
     house = House(ADVISORY)
     house.store.taken.add("acme:me")
     assert await house.ready() == "access-0"
-    late = House(MANDATORY)
+    late = House(EXPIRED)
     late.store.taken.add("acme:me")
     with pytest.raises(ProviderError) as told:
         await late.ready()
@@ -116,13 +116,61 @@ async def test_a_refresh_that_fails_in_the_advisory_window_changes_nothing_and_r
 
 
 @pytest.mark.parametrize("reason", [FailureReason.NETWORK, FailureReason.TIMEOUT, FailureReason.OVERLOADED])
-async def test_a_refresh_that_fails_in_the_mandatory_window_fails_the_attempt(reason: FailureReason) -> None:
-    house = House(MANDATORY)
+async def test_a_refresh_that_fails_after_the_end_fails_the_attempt(reason: FailureReason) -> None:
+    house = House(EXPIRED)
     house.server.script.append(reason)
     with pytest.raises(ProviderError) as told:
         await house.ready()
     assert told.value.failure.reason is reason
     assert await house.ready() == "access-2"  # it is tried again at once
+
+
+@pytest.mark.parametrize(
+    "reason", [FailureReason.NETWORK, FailureReason.TIMEOUT, FailureReason.OVERLOADED, FailureReason.AUTH]
+)
+async def test_a_refresh_that_fails_before_the_end_lets_the_message_go_on_with_the_token_that_holds(
+    reason: FailureReason,
+) -> None:
+    house = House(MANDATORY)
+    house.server.script.append(reason)
+    assert await house.ready() == "access-0"
+    assert await house.ready() == "access-2"  # it is tried again at once
+
+
+async def test_another_process_that_takes_too_long_before_the_end_does_not_fail_the_message() -> None:
+    house = House(MANDATORY)
+    house.store.taken.add("acme:me")
+    assert await house.ready() == "access-0"
+
+
+async def test_a_token_that_ends_while_its_refresh_fails_does_not_go_out() -> None:
+    house = House(MANDATORY)
+    house.server.script.append(FailureReason.TIMEOUT)
+    house.server.held = True
+    waiting = asyncio.create_task(house.ready())
+    await house.server.asked.wait()
+    house.clock.advance(MANDATORY)
+    house.server.release.set()
+    with pytest.raises(ProviderError) as told:
+        await waiting
+    assert told.value.failure.reason is FailureReason.TIMEOUT
+
+
+async def test_a_refused_token_does_not_go_out_again_because_its_refresh_failed() -> None:
+    house = House(MANDATORY)
+    house.server.script.append(FailureReason.NETWORK)
+    with pytest.raises(ProviderError):
+        await house.refresher.after_refusal(house.login)
+
+
+async def test_an_id_that_another_providers_login_has_by_now_gives_none_of_its_tokens() -> None:
+    house = House(MANDATORY)
+    seen = house.login
+    ends = (house.clock.now() + timedelta(hours=1)).timestamp() * 1000
+    house.profiles.put(replace(seen, provider="zeta", secret=Secret("theirs"), fingerprint="theirs", expires=ends))
+    with pytest.raises(ProviderError):
+        await house.refresher.ready(seen)
+    assert house.server.spent == []
 
 
 @pytest.mark.parametrize("left", [ADVISORY, MANDATORY], ids=["advisory", "mandatory"])
@@ -212,8 +260,11 @@ async def test_a_mandatory_caller_waits_for_the_one_who_only_tries() -> None:
     assert len(house.server.spent) == 1
 
 
-async def test_a_store_that_cannot_be_written_fails_the_attempt_and_the_new_token_is_not_used() -> None:
-    house = House(MANDATORY)
+async def test_a_new_token_that_cannot_be_stored_is_not_used() -> None:
+    holds = House(MANDATORY)
+    holds.store.broken = True
+    assert await holds.ready() == "access-0"
+    house = House(EXPIRED)
     house.store.broken = True
     with pytest.raises(ProviderError) as told:
         await house.ready()
@@ -223,9 +274,8 @@ async def test_a_store_that_cannot_be_written_fails_the_attempt_and_the_new_toke
     )
 
 
-@pytest.mark.parametrize("left", [EXPIRED, MANDATORY])
-async def test_a_provider_that_nobody_describes_any_more_is_said_by_its_setting(left: timedelta) -> None:
-    house = House(left)
+async def test_a_provider_that_nobody_describes_any_more_is_said_by_its_setting() -> None:
+    house = House(EXPIRED)
     house.provider = None
     with pytest.raises(ProviderError, match=r"auth\.oauth\.acme names no token_url") as told:
         await house.ready()
@@ -335,7 +385,7 @@ class TestTurns:
         assert (window.reason, window.until) == (FailureReason.AUTH_PERMANENT, None)
 
     async def test_a_network_failure_of_the_refresh_is_never_held_against_the_login(self) -> None:
-        house = House(MANDATORY)
+        house = House(EXPIRED)
         house.server.script.extend([FailureReason.NETWORK] * 3)
         world = self.world(house)
         await world.say("hi")

@@ -117,12 +117,21 @@ def test_two_chats_at_once_send_one_refresh_and_both_are_served(
 def test_a_token_server_that_is_away_fails_the_turn_and_is_not_held_against_the_login(
     house: Installation, server: ThreadedProviderServer, tokens: ScriptedTokenServer
 ) -> None:
-    keep(house, 4 * MINUTE)
+    keep(house, -MINUTE)
     tokens.script.extend([503] * 3)
     events = house.say("hi", "again")
     assert error([e for e in events if e["event"] != "turn"][:1]) == "timeout"
     assert events[-1]["outcome"] == "ok"
     assert keys(server) == ["access-1"]
+
+
+def test_a_token_server_that_is_away_costs_nothing_while_the_token_holds(
+    house: Installation, server: ThreadedProviderServer, tokens: ScriptedTokenServer
+) -> None:
+    keep(house, 4 * MINUTE)
+    tokens.script.append(503)
+    assert house.say("hi", "again")[-1]["outcome"] == "ok"
+    assert keys(server) == ["access-0", "access-1"]
 
 
 def test_a_lost_login_is_told_with_the_way_back_and_another_credential_serves(

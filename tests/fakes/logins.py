@@ -40,7 +40,7 @@ class FakeLoginStore:
 
     async def read(self, profile: AuthProfile) -> StoredLogin | None:
         found = self._profiles.load("main").profiles.get(profile.id)
-        if found is None:
+        if found is None or found.provider != profile.provider:
             return None
         refresh = self.refresh.get(profile.id, "refresh-0")
         return StoredLogin(

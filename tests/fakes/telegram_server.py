@@ -237,6 +237,7 @@ class TelegramServer:
         gate = self._gates.get(method)
         if gate is not None and not gate.is_open:
             gate.waiting += 1
+            self.changed()
             await self.wait_for(lambda: gate.is_open, within=60)
 
     def _take_troubles(self, method: str, *, after: bool) -> list[Trouble]:
