@@ -29,7 +29,7 @@ class LoggedIn:
 
     def entry(self, provider: OAuthProvider) -> dict[str, Any]:
         """As auth-profiles.json keeps it (credentials.md 1.2, 9.4): without a refresh token it is a token like any other."""
-        from adapters.storage.login_files import fields_of
+        from adapters.storage.login_entry import fields_of
 
         fields = fields_of(self.tokens)
         if "refresh" in fields:

@@ -23,7 +23,7 @@ _LONGEST_WORDS = 200
 
 
 class TokenEndpoint:
-    """`core.auth.refreshing.TokenServer`, and what logins need besides."""
+    """`core.auth.logins.TokenServer`, and what logins need besides."""
 
     def __init__(self, clock: Clock, http: OAuthHttp | None = None) -> None:
         self._clock = clock

@@ -1,35 +1,33 @@
 """Logins in auth-profiles.json: refreshed by one at a time, and never half (product.md 5.4; credentials.md 1.6, 10).
 
-A refresh holds an flock on a file of its own for that credential, which the kernel drops when its process dies. What the token
-server gave is put beside the store at once, because the store's own lock may be somebody else's for a while, and only then into
-the store. Whoever comes next finishes what was left there. Other programs know the store's lock and nothing of this.
+A refresh holds an flock on a file for that id, one for all agents, which the kernel drops when its process dies. What the token
+server gave is put beside the stores at once, because a store's own lock may be somebody else's for a while, and only then into
+every store that has these tokens: older versions copied logins into each agent's store, and the copies are one login. Whoever
+comes next finishes what was left there. Other programs know the store's lock and nothing of this.
 """
 
 import asyncio
 import fcntl
 import hashlib
-import json
 import os
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager, suppress
-from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from adapters.storage.guarded_file import Unusable, read_guarded
+from adapters.storage.login_entry import fields_of, is_before, is_foreign, stored_login, with_login
 from adapters.storage.older_logins import OAUTH
-from adapters.storage.profile_disk import CLOSED, make_private_folders, read_document, remove_document, unusable
+from adapters.storage.profile_disk import CLOSED, make_private_folders, read_document
 from adapters.storage.profile_document import Document, profiles
 from adapters.storage.profile_file import STORE
 from adapters.storage.profile_writer import ProfileWriter
+from adapters.storage.refresh_record import RefreshRecord
+from core.auth.logins import StoredLogin
 from core.auth.oauth import Tokens
 from core.auth.profiles import AuthProfile
-from core.auth.provider_names import provider_id
-from core.auth.refreshing import StoredLogin
-from core.auth.secret import Secret, clean_secret
 from core.clock import Clock
 from core.errors import StoreError
-from core.sessions.key import DEFAULT_AGENT
+from core.sessions.key import DEFAULT_AGENT, agent_id
 
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.02, 0.25
 _PATIENCE = 90.0
@@ -37,13 +35,13 @@ _PATIENCE = 90.0
 
 
 class LoginFiles:
-    """`core.auth.refreshing.LoginStore`, on the stores below a state directory."""
+    """`core.auth.logins.LoginStore`, on the stores below a state directory."""
 
     def __init__(self, state_dir: Path, clock: Clock, oauth_dir: Path | None = None) -> None:
         self._root = state_dir
         self._clock = clock
         self._oauth = oauth_dir
-        self._unwritten: dict[Path, Document] = {}
+        self._unwritten: dict[RefreshRecord, Document] = {}
         """What could not be put anywhere yet, and holds the only refresh token that its server still takes."""
 
     def home(self, profile: AuthProfile) -> str:
@@ -60,26 +58,48 @@ class LoginFiles:
         finally:
             os.close(handle)
 
+    @asynccontextmanager
+    async def room(self, profile: AuthProfile, before: StoredLogin) -> AsyncIterator[None]:
+        """See LoginStore."""
+        record = self._record(profile.id, before.version)
+        await asyncio.to_thread(record.reserve)
+        try:
+            yield
+        finally:
+            if record not in self._unwritten:  # else it holds them, or should: the next one looks
+                with suppress(StoreError):  # the next one puts it away
+                    record.remove()
+
     async def read(self, profile: AuthProfile) -> StoredLogin | None:
         """See LoginStore."""
         return await asyncio.to_thread(self._read, profile)
 
     async def renew(self, profile: AuthProfile, before: StoredLogin, tokens: Tokens) -> None:
         """See LoginStore."""
-        left: Document = {"profile": profile.id, "before": before.version, "entry": fields_of(tokens)}
-        await asyncio.to_thread(self._renew, profile, left)
+        left: Document = {
+            "profile": profile.id,
+            "provider": profile.provider,
+            "before": before.version,
+            "entry": fields_of(tokens),
+        }
+        await asyncio.to_thread(self._renew, self._record(profile.id, before.version), left)
 
     def put(self, agent: str, name: str, entry: Mapping[str, object]) -> None:
         """Store a login that somebody has just made, in place of whatever was there. Raises StoreError."""
-        self._writer(agent).edit(lambda document: _with_login(document, name, entry))
-        path = self._left(agent, name)
-        if path.exists():
-            remove_document(path, lambda: None)
+        self._writer(agent).edit(lambda document: with_login(document, name, entry))
+        self.forget(name)
+
+    def forget(self, name: str) -> None:
+        """Put away what earlier refreshes have left of a login that has been removed or replaced, unless a store still waits for
+        it. Raises StoreError."""
+        for record in self._records(name):
+            left = record.read(name)
+            if left is None or not self._takers(left):
+                record.remove()
 
     def _opened(self, profile: AuthProfile) -> int:
-        agent = self.home(profile)
-        make_private_folders(self._root, self._folder(agent))
-        path = self._beside(agent, profile.id, "refresh")
+        make_private_folders(self._root, self._folder(DEFAULT_AGENT))
+        path = self._beside(profile.id, "refresh")
         try:
             return os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
         except OSError as error:
@@ -104,59 +124,70 @@ class LoginFiles:
 
     def _read(self, profile: AuthProfile) -> StoredLogin | None:
         agent = self.home(profile)
-        if _is_foreign(self._entry(agent, profile.id), profile):
-            return None  # what was left beside it belongs to the login that is there now
-        self._finish(agent, profile)
-        entry = self._entry(agent, profile.id)
-        if entry is None:  # it may lie in an older file
+        if self._entry(agent, profile.id) is None:  # it may lie in an older file
             self._writer(agent).import_older()
-            entry = self._entry(agent, profile.id)
-        if entry is None or _is_foreign(entry, profile) or entry.get("type", entry.get("mode")) != "oauth":
+        self._finish(profile.id)
+        entry = self._entry(agent, profile.id)
+        if entry is None or is_foreign(entry, profile.provider) or entry.get("type", entry.get("mode")) != "oauth":
             return None
-        client = entry.get("clientId")
-        return StoredLogin(
-            access=_secret(entry, "access"),
-            refresh=_secret(entry, "refresh"),
-            expires=entry.get("expires"),
-            obtained=entry.get("obtainedAt"),
-            client_id=client.strip() if isinstance(client, str) and client.strip() else None,
-            version=_version(entry),
-        )
+        return stored_login(entry)
 
-    def _renew(self, profile: AuthProfile, left: Document) -> None:
-        agent = self.home(profile)
-        path = self._left(agent, profile.id)
-        self._unwritten[path] = left
+    def _renew(self, record: RefreshRecord, left: Document) -> None:
+        self._unwritten[record] = left
         with suppress(OSError):  # it is only a second way to the store
-            _write_at_once(path, json.dumps(left).encode())
-        self._swap(agent, profile, left)
-        self._forget(path)
+            record.write(left)
+        self._swap(left)
+        self._forget(record)
 
-    def _finish(self, agent: str, profile: AuthProfile) -> None:
-        """Put into the store what an earlier refresh has left beside it. Raises StoreError, and keeps it, where it cannot be."""
-        path = self._left(agent, profile.id)
-        left = self._unwritten.get(path) or _usable(_left_in(path), profile.id)
-        if left is not None:
-            self._swap(agent, profile, left)
-        self._forget(path)
+    def _finish(self, name: str) -> None:
+        """Put into the stores what earlier refreshes have left beside them. Raises StoreError, and keeps it, where it cannot be."""
+        for record in self._records(name):
+            left = self._unwritten.get(record) or record.read(name)
+            if left is None or self._swap(left) or self._all_can_be_read(name):
+                self._forget(record)
 
-    def _forget(self, path: Path) -> None:
-        if os.path.lexists(path):
-            remove_document(path, lambda: None)
-        self._unwritten.pop(path, None)
+    def _forget(self, record: RefreshRecord) -> None:
+        record.remove()
+        self._unwritten.pop(record, None)
 
-    def _swap(self, agent: str, profile: AuthProfile, left: Mapping[str, Any]) -> None:
-        """The tokens into the store, if it still has those that they were made from, of the same provider."""
+    def _swap(self, left: Mapping[str, Any]) -> bool:
+        """The tokens into every store that still has those which they were made from, of the same provider; whether one had."""
         name = left["profile"]
 
         def change(document: Document) -> Document:
             entry = profiles(document).get(name)
-            if not isinstance(entry, dict) or _is_foreign(entry, profile) or _version(entry) != left["before"]:
+            if not isinstance(entry, dict) or not is_before(entry, left):
                 return document
             kept = {key: value for key, value in entry.items() if key not in ("expires", "obtainedAt")}
             return {**document, "profiles": {**profiles(document), name: {**kept, **left["entry"]}}}
 
-        self._writer(agent).edit(change)
+        takers = self._takers(left)
+        for agent in takers:
+            self._writer(agent).edit(change)
+        return bool(takers)
+
+    def _takers(self, left: Mapping[str, Any]) -> list[str]:
+        """The agents whose stores have what a refresh was made from. A store that cannot be read has nothing."""
+        found = []
+        for agent in self._agents():
+            with suppress(StoreError):
+                entry = self._entry(agent, left["profile"])
+                if entry is not None and is_before(entry, left):
+                    found.append(agent)
+        return found
+
+    def _all_can_be_read(self, name: str) -> bool:
+        try:
+            for agent in self._agents():
+                self._entry(agent, name)
+        except StoreError:
+            return False
+        return True
+
+    def _agents(self) -> list[str]:
+        with suppress(OSError):
+            return sorted(p.name for p in (self._root / "agents").iterdir() if agent_id(p.name) == p.name)
+        return []
 
     def _entry(self, agent: str, name: str) -> dict[str, Any] | None:
         document = read_document(self._folder(agent) / STORE, CLOSED) or {}
@@ -170,85 +201,16 @@ class LoginFiles:
     def _folder(self, agent: str) -> Path:
         return self._root / "agents" / agent / "agent"
 
-    def _left(self, agent: str, name: str) -> Path:
-        return self._beside(agent, name, "refreshed")
+    def _record(self, name: str, version: str) -> RefreshRecord:
+        return RefreshRecord(self._beside(name, f"{version[:16]}.refreshed"))
 
-    def _beside(self, agent: str, name: str, suffix: str) -> Path:
-        """A file for one credential. Ids may hold anything, so its name is a digest."""
+    def _records(self, name: str) -> list[RefreshRecord]:
+        """What refreshes of an id have left, of whichever version."""
+        pattern = self._beside(name, "*.refreshed")
+        there = [RefreshRecord(path) for path in sorted(pattern.parent.glob(pattern.name))]
+        return list(dict.fromkeys([*there, *(r for r in self._unwritten if r.path.match(pattern.name))]))
+
+    def _beside(self, name: str, suffix: str) -> Path:
+        """A file for one id, of all agents. Ids may hold anything, so its name is a digest."""
         digest = hashlib.sha256(name.encode(errors="surrogatepass")).hexdigest()[:16]
-        return self._folder(agent) / f".{STORE}.{digest}.{suffix}"
-
-
-def _write_at_once(path: Path, content: bytes) -> None:
-    """In place, with as few steps as can be: until it is there, the tokens are nowhere but in this process. Nobody else reads it
-    while the credential's lock is held, and half of it does not count."""
-    handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
-    try:
-        os.write(handle, content)
-        os.fsync(handle)
-    finally:
-        os.close(handle)
-
-
-def fields_of(tokens: Tokens) -> Document:
-    """What an entry says of these tokens. A refresh that gave no refresh token leaves the one that there is."""
-    found: Document = {"access": tokens.access.reveal(), "obtainedAt": _ms(tokens.obtained)}
-    if tokens.refresh is not None:
-        found["refresh"] = tokens.refresh.reveal()
-    if tokens.expires is not None:
-        found["expires"] = _ms(tokens.expires)
-    return found
-
-
-def _with_login(document: Document, name: str, entry: Mapping[str, object]) -> Document:
-    """Nothing of the login before may stay with this one, but what people wrote beside it."""
-    before = profiles(document).get(name)
-    display = {k: before[k] for k in ("displayName",) if k in before} if isinstance(before, dict) else {}
-    return {**document, "profiles": {**profiles(document), name: {**display, **entry}}}
-
-
-def _is_foreign(entry: Mapping[str, Any] | None, profile: AuthProfile) -> bool:
-    """Whether the id holds another provider's credential by now: its tokens are nothing for this one's server."""
-    named = entry.get("provider") if entry is not None else None
-    return isinstance(named, str) and provider_id(named) != provider_id(profile.provider)
-
-
-def _left_in(path: Path) -> Document | None:
-    """What a file beside the store holds, None where it is empty or half-written. Raises StoreError where nobody can tell: it
-    may hold the only refresh token that its server still takes."""
-    try:
-        found = json.loads(read_guarded(path))
-    except FileNotFoundError:
-        return None
-    except Unusable as error:
-        raise unusable(str(error)) from error
-    except (ValueError, RecursionError):
-        return None
-    return found if isinstance(found, dict) else None
-
-
-def _usable(left: Document | None, name: str) -> Document | None:
-    """What was left, if it is whole and about this profile."""
-    if left is None or left.get("profile") != name or not isinstance(left.get("before"), str):
-        return None
-    entry = left.get("entry")
-    return left if isinstance(entry, dict) and isinstance(entry.get("access"), str) else None
-
-
-def _version(entry: Mapping[str, Any]) -> str:
-    """Names the tokens of an entry without showing them."""
-    tokens = "\n".join(_text(entry, field) for field in ("access", "refresh"))
-    return hashlib.sha256(tokens.encode(errors="surrogatepass")).hexdigest()
-
-
-def _secret(entry: Mapping[str, Any], field: str) -> Secret | None:
-    return Secret(text) if (text := _text(entry, field)) else None
-
-
-def _text(entry: Mapping[str, Any], field: str) -> str:
-    value = entry.get(field)
-    return clean_secret(value) if isinstance(value, str) else ""
-
-
-def _ms(moment: datetime) -> int:
-    return int(moment.timestamp() * 1000)
+        return self._folder(DEFAULT_AGENT) / f".{STORE}.{digest}.{suffix}"

@@ -22,7 +22,7 @@ def agent_bytes(plan: ServicePlan) -> bytes:
         "RunAtLoad": True,
         "KeepAlive": {"SuccessfulExit": False},
         "ThrottleInterval": 10,
-        "ExitTimeOut": 40,
+        "ExitTimeOut": 75,
         "ProcessType": "Background",
         "Umask": 0o077,
         "StandardOutPath": log,

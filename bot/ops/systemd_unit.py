@@ -56,7 +56,7 @@ def unit_text(plan: ServicePlan, owner: str | None) -> str:
         "UMask=0077",
         "Restart=on-failure",
         "RestartSec=5",
-        "TimeoutStopSec=40",
+        "TimeoutStopSec=75",
         f"WatchdogSec={WATCHDOG_SECONDS}",
         "StandardOutput=journal",
         "StandardError=journal",

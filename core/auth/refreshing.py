@@ -1,19 +1,18 @@
 """Logins that stay alive: one refresh at a time, stored before it is used, and never at the cost of a newer one (product.md 5.4).
 
 A refresh that has been sent goes on whatever becomes of who asked for it: its answer may hold the only refresh token that the
-server still takes. So it is a task of its own, and `close` waits for it.
+server still takes. So it is a task of its own, room for its answer is taken before, and `close` waits for it in any case.
 """
 
 import asyncio
 import logging
-from collections.abc import Callable, Iterable
-from contextlib import AbstractAsyncContextManager
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Collection, Iterable
+from dataclasses import replace
 from datetime import datetime, timedelta
-from typing import Protocol
 
 from core.auth.eligibility import has_lapsed
 from core.auth.health import ProfileHealth, Window
+from core.auth.logins import LoginStore, StoredLogin, TokenServer
 from core.auth.oauth import Need, OAuthProvider, Tokens, login_command, need_of
 from core.auth.ports import HealthStore, ProfileSource
 from core.auth.profiles import AuthProfile
@@ -27,56 +26,17 @@ log = logging.getLogger(__name__)
 PATIENCE = 5.0
 """Seconds that a message waits for a refresh that it can do without."""
 _AGAIN = timedelta(minutes=1)
-"""From a refresh that failed to the next one that nobody has to wait for."""
+"""From a refresh that failed to the next one that nobody has to wait for, or that would be waited for in vain again."""
+_QUIET = 1.0
+"""Seconds that an end waits for a refresh before it says so."""
 _OWN_FAULTS = (FailureReason.AUTH, FailureReason.AUTH_PERMANENT)
 """Failures that a refresh puts right: the windows of the token before say nothing about the one after."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StoredLogin:
-    """A login as its store has it now. `version` names exactly these tokens."""
-
-    access: Secret | None
-    refresh: Secret | None
-    expires: object
-    obtained: object
-    client_id: str | None
-    version: str
-
-
-class LoginStore(Protocol):
-    """Where logins are kept. Every method may raise StoreError; then nothing is changed."""
-
-    def home(self, profile: AuthProfile) -> str:
-        """The agent whose store has it. Another agent reads it through."""
-        ...
-
-    def alone(self, profile: AuthProfile, wait: bool) -> AbstractAsyncContextManager[bool]:
-        """Keep everybody else, in whichever process, from refreshing this login; gives whether that worked. Without `wait` it is
-        tried once. A process that dies lets go."""
-        ...
-
-    async def read(self, profile: AuthProfile) -> StoredLogin | None:
-        """The login, after what an earlier process could not finish is finished. None: it is gone. Call it while `alone`."""
-        ...
-
-    async def renew(self, profile: AuthProfile, before: StoredLogin, tokens: Tokens) -> None:
-        """Put tokens in the place of those that were there `before`, unless others are there by now: those stay. Durable when it
-        returns; where it cannot be, the tokens are kept and the next `read` tries again."""
-        ...
-
-
-class TokenServer(Protocol):
-    """The far end of a refresh."""
-
-    async def refresh(self, provider: OAuthProvider, token: Secret, client_id: str) -> Tokens:
-        """Spend a refresh token. Raises ProviderError: `auth_permanent` where it is lost."""
-        ...
-
-
 class Refresher:
     """Keeps the logins of an installation good. `providers` says where a provider's logins are refreshed, None where nobody
-    knows; it may block, and raise BotError. `learn` hears every token before it is used."""
+    knows; it may block, and raise BotError. `learn` hears every token before it is used; `observe` hears the provider and the
+    outcome, "ok" or the reason of a failure, of each refresh that was sent."""
 
     def __init__(
         self,
@@ -87,6 +47,7 @@ class Refresher:
         health: HealthStore,
         clock: Clock,
         learn: Callable[[Iterable[str]], None],
+        observe: Callable[[str, str], None] = lambda provider, outcome: None,
     ) -> None:
         self._profiles = profiles
         self._store = store
@@ -95,8 +56,10 @@ class Refresher:
         self._health = health
         self._clock = clock
         self._learn = learn
+        self._observe = observe
         self._running: dict[tuple[str, str], asyncio.Task[Failure | None]] = {}
-        self._rests: dict[tuple[str, str], datetime] = {}
+        self._sent: set[asyncio.Task[Failure | None]] = set()
+        self._rests: dict[tuple[str, str], tuple[datetime, Failure]] = {}
 
     async def ready(self, profile: AuthProfile) -> AuthProfile:
         """The profile as it may go out now. Raises ProviderError: `auth_permanent` where the login is lost, another failure
@@ -104,13 +67,19 @@ class Refresher:
         need = need_of(profile, self._clock.now())
         if need is Need.NONE:
             return profile
+        resting = self._resting(profile)
         if need is Need.MANDATORY:
+            if resting is not None and self._may_go_on(profile, resting):
+                return self._now(profile)
+            if resting is not None and resting.reason is FailureReason.TIMEOUT and resting.status is None:
+                # The token server gave no answer at all: whoever comes meanwhile does not wait as long again.
+                raise ProviderError(replace(resting, detail=f"{resting.detail} It is asked again within a minute."))
             return await self._must(profile, None)
-        if _key(profile) in self._running or self._rests_until(profile) > self._clock.now():
+        if _key(profile) in self._running or resting is not None:
             return profile
         task = self._start(profile, wait=False, refused=None)
         await asyncio.wait((task,), timeout=PATIENCE)
-        failure = task.result() if task.done() else None
+        failure = task.result() if task.done() and not task.cancelled() else None
         if failure is not None and failure.reason is FailureReason.AUTH_PERMANENT:
             raise ProviderError(failure)
         return self._now(profile)
@@ -123,24 +92,44 @@ class Refresher:
         return fresh if fresh.secret and fresh.secret != profile.secret else None
 
     async def close(self) -> None:
-        """Wait until every refresh that is under way has been stored."""
+        """Wait until every refresh that has been sent is stored; those that have not been sent are given up. A cancellation is
+        kept until then: the token server's time limit bounds it."""
+        for task in self._running.values():
+            if task not in self._sent:
+                task.cancel()
+        cancelled: asyncio.CancelledError | None = None
+        told = False
         while self._running:
-            await asyncio.wait(list(self._running.values()))
+            late: Collection[object] = ()
+            try:
+                _, late = await asyncio.wait(list(self._running.values()), timeout=None if told else _QUIET)
+            except asyncio.CancelledError as error:
+                cancelled, late = error, self._running
+            if late and not told:
+                log.warning(
+                    "A login is being refreshed. Its tokens are stored first, which takes half a minute at most."
+                )
+                told = True
+        if cancelled is not None:
+            raise cancelled
 
     async def _must(self, profile: AuthProfile, refused: Secret | None) -> AuthProfile:
         """The profile after a refresh, whoever makes it. Raises ProviderError."""
-        for _ in range(2):  # what is under way may be one that only tries: then one that waits follows it
-            task = self._running.get(_key(profile)) or self._start(profile, wait=True, refused=refused)
-            failure = await asyncio.shield(task)
+        under_way = self._running.get(_key(profile))
+        if under_way is not None:
+            self._raise_for(await asyncio.shield(under_way), profile, refused)
             fresh = self._now(profile)
-            is_new = bool(fresh.secret) and fresh.secret != (refused or profile.secret)
-            if is_new and need_of(fresh, self._clock.now()) is not Need.MANDATORY:
+            if fresh.secret != refused and need_of(fresh, self._clock.now()) is not Need.MANDATORY:
                 return fresh
-            if failure is not None and refused is None and self._may_go_on(profile, failure):
-                return fresh
-            if failure is not None:
-                raise ProviderError(failure)
-        return fresh
+            # It was one that only tried, or that began before the refusal: one that waits follows it.
+        task = self._running.get(_key(profile)) or self._start(profile, wait=True, refused=refused)
+        self._raise_for(await asyncio.shield(task), profile, refused)
+        return self._now(profile)
+
+    def _raise_for(self, failure: Failure | None, profile: AuthProfile, refused: Secret | None) -> None:
+        """Raise ProviderError for a refresh that failed, where no message may go out without it."""
+        if failure is not None and (refused is not None or not self._may_go_on(profile, failure)):
+            raise ProviderError(failure)
 
     def _may_go_on(self, profile: AuthProfile, failure: Failure) -> bool:
         """Whether a message may go out with the token that is there, though its refresh has failed: it still holds."""
@@ -153,6 +142,7 @@ class Refresher:
         task = asyncio.get_running_loop().create_task(self._refresh(profile, wait, refused))
         self._running[key] = task
         task.add_done_callback(lambda _: self._running.pop(key, None))
+        task.add_done_callback(self._sent.discard)
         return task
 
     async def _refresh(self, profile: AuthProfile, wait: bool, refused: Secret | None) -> Failure | None:
@@ -162,6 +152,7 @@ class Refresher:
                 if not is_alone:
                     return _busy(profile) if wait else None
                 await self._refresh_alone(profile, refused)
+            self._rests.pop(_key(profile), None)
             return None
         except ProviderError as error:
             failure = error.failure
@@ -170,7 +161,7 @@ class Refresher:
         except Exception:
             log.exception("the refresh of %s failed unexpectedly", profile.id)
             failure = Failure(reason=FailureReason.UNKNOWN, detail=f"The refresh of {profile.id} failed.")
-        self._rests[_key(profile)] = self._clock.now() + _AGAIN
+        self._rests[_key(profile)] = (self._clock.now() + _AGAIN, failure)
         log.info("%s was not refreshed: %s", profile.id, failure.detail)  # whoever waits says it where people look
         return failure
 
@@ -181,7 +172,7 @@ class Refresher:
         if not self._is_due(profile, stored, refused):
             return
         try:
-            tokens = await self._asked(profile, stored)
+            await self._renew(profile, stored)
         except ProviderError as error:
             if error.failure.reason is not FailureReason.AUTH_PERMANENT:
                 raise
@@ -191,17 +182,31 @@ class Refresher:
             advice = f"Log in again on the host: {login_command(profile, self._store.home(profile))}"
             lost = replace(error.failure, detail=f"{error.failure.detail} {advice}")
             raise ProviderError(lost) from None
-        await self._store.renew(profile, stored, tokens)
         await self._carry_over(profile)
         log.info("%s was refreshed.", profile.id)
 
-    async def _asked(self, profile: AuthProfile, stored: StoredLogin) -> Tokens:
+    async def _renew(self, profile: AuthProfile, stored: StoredLogin) -> None:
         provider = await asyncio.to_thread(self._providers, profile.provider)
         client_id = stored.client_id or (provider.client_id if provider is not None else "")
         if provider is None or not provider.token_url or not client_id or stored.refresh is None:
             why = f"{profile.id} cannot be refreshed: auth.oauth.{profile.provider} names no token_url or no client_id."
             raise ProviderError(Failure(reason=FailureReason.AUTH, detail=why))
-        tokens = await self._server.refresh(provider, stored.refresh, client_id)
+        async with self._store.room(profile, stored):
+            if (task := asyncio.current_task()) is not None:
+                self._sent.add(task)
+            tokens = await self._asked(provider, stored.refresh, client_id)
+            await self._store.renew(profile, stored, tokens)
+
+    async def _asked(self, provider: OAuthProvider, token: Secret, client_id: str) -> Tokens:
+        outcome = FailureReason.UNKNOWN.value
+        try:
+            tokens = await self._server.refresh(provider, token, client_id)
+            outcome = "ok"
+        except ProviderError as error:
+            outcome = error.failure.reason.value
+            raise
+        finally:
+            self._observe(provider.id, outcome)
         self._learn([secret.reveal() for secret in (tokens.access, tokens.refresh) if secret is not None])
         return tokens
 
@@ -249,8 +254,10 @@ class Refresher:
             return None
         return found if provider_id(found.provider) == provider_id(profile.provider) else None
 
-    def _rests_until(self, profile: AuthProfile) -> datetime:
-        return self._rests.get(_key(profile), datetime.min.replace(tzinfo=self._clock.now().tzinfo))
+    def _resting(self, profile: AuthProfile) -> Failure | None:
+        """The failure of the last refresh, while the next one is not due yet."""
+        until, failure = self._rests.get(_key(profile), (None, None))
+        return failure if until is not None and until > self._clock.now() else None
 
 
 def _key(profile: AuthProfile) -> tuple[str, str]:

@@ -88,5 +88,7 @@ class RenewingClient:
 
     async def close(self) -> None:
         """Let every refresh end, then close every connection."""
-        await self._logins.close()
-        await self._client.close()
+        try:
+            await self._logins.close()
+        finally:
+            await self._client.close()

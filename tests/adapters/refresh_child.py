@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import resource
 from collections.abc import Callable
 from pathlib import Path
 
@@ -47,6 +48,12 @@ async def ready(state: Path, url: str, agent: str = "main", seconds: float = 10.
 def run(state: str, url: str, agent: str, told: str) -> None:
     """Refresh, and write what came of it into the file `told`."""
     Path(told).write_text(json.dumps(asyncio.run(ready(Path(state), url, agent))))
+
+
+def run_within(state: str, url: str, largest: int, told: str) -> None:
+    """The same, where no file can grow beyond so many bytes, as on a disk that is full."""
+    resource.setrlimit(resource.RLIMIT_FSIZE, (largest, largest))
+    run(state, url, "main", told)
 
 
 def die(state: str, url: str, step: int) -> None:

@@ -1,5 +1,6 @@
 """Logins in real stores, refreshed at a real token server by real processes: one at a time, never half, never lost."""
 
+import asyncio
 import hashlib
 import json
 import multiprocessing
@@ -52,10 +53,22 @@ def entry(path: Path) -> dict[str, Any]:
     return found
 
 
-def _left_of(path: Path) -> Path:
-    """Where a refresh leaves what is not in the store yet."""
+def _left_of(path: Path, before: str) -> Path:
+    """Where a refresh of these tokens leaves what is not in the store yet."""
     digest = hashlib.sha256(NAME.encode()).hexdigest()[:16]
-    return path.with_name(f".{path.name}.{digest}.refreshed")
+    return path.with_name(f".{path.name}.{digest}.{before[:16]}.refreshed")
+
+
+def _version(access: str = "access-0", refresh: str = "refresh-0") -> str:
+    return hashlib.sha256(f"{access}\n{refresh}".encode()).hexdigest()
+
+
+def _leave(path: Path, before: str, fields: dict[str, object], provider: str = "acme") -> Path:
+    """What a refresh leaves beside the stores that is killed before it reaches them."""
+    left = _left_of(path, before)
+    left.touch(0o600)
+    left.write_text(json.dumps({"profile": NAME, "provider": provider, "before": before, "entry": fields}))
+    return left
 
 
 def left_beside(path: Path) -> list[str]:
@@ -241,25 +254,26 @@ def test_a_kill_at_any_step_leaves_the_old_login_the_new_one_or_one_that_the_nex
     outcomes = []
     for step in range(1, 200, every):
         state = tmp_path / f"{step}"
-        path = keep(state)
+        path, copy = keep(state, email=None), keep(state, "writer", email=None)
         with ScriptedTokenServer(lenient=lenient) as server:
             process = PROCESSES.Process(target=refresh_child.die, args=(str(state), server.url, step))
             process.start()
             process.join(20)
             _age_half_written_lock(path)
+            _age_half_written_lock(copy)
             written = "".join(p.read_text() for p in path.parent.iterdir())
             is_known = server.refresh in written or (lenient and server.before in written)
             before = len(server.seen)
-            said = _next_run(state, server.url)
+            said = [_next_run(state, server.url, agent) for agent in ("main", "writer")]
             if process.exitcode == 0:
                 break
             assert process.exitcode == -9
             outcomes.append((before, len(server.seen) - before, is_known))
             if is_known:
-                assert said == f"access-{server.given}"
-                assert entry(path)["refresh"] == server.refresh
+                assert said == [f"access-{server.given}"] * 2
+                assert [entry(path)["refresh"], entry(copy)["refresh"]] == [server.refresh] * 2
             else:
-                assert (said, before, lenient) == ("auth_permanent", 1, False)
+                assert (said, before, lenient) == (["auth_permanent"] * 2, 1, False)
             left = next((p for p in path.parent.iterdir() if p.name.endswith(".refreshed")), None)
             assert left is None or entry(path)["refresh"] in left.read_text(), "what is left is what is stored"
     else:
@@ -275,10 +289,8 @@ def _age_half_written_lock(path: Path) -> None:
         os.utime(lock, (0, 0))
 
 
-def _next_run(state: Path, url: str) -> str:
-    import asyncio
-
-    return asyncio.run(ready(state, url))
+def _next_run(state: Path, url: str, agent: str = "main") -> str:
+    return asyncio.run(ready(state, url, agent))
 
 
 class TestTheWrite:
@@ -340,18 +352,17 @@ class TestTheWrite:
         assert await ready(state_dir, server.url) == "access-1"
         assert (entry(path)["refresh"], len(server.seen), left.exists()) == (server.refresh, 1, False)
 
-    @pytest.mark.parametrize("content", [b"", b"{", b"[]", b'{"profile": "acme:me"}', b'{"profile": "other"}'])
+    @pytest.mark.parametrize(
+        "content", [b"", b"\0" * 100, b"{", b"[]", b'{"profile": "acme:me"}', b'{"profile": "other"}']
+    )
     async def test_what_lies_there_and_is_none_of_ours_is_put_away(
         self, state_dir: Path, server: ScriptedTokenServer, content: bytes
     ) -> None:
         path = keep(state_dir)
-        await ready(state_dir, server.url)
-        (lock,) = [p for p in path.parent.iterdir() if p.name.endswith(".refresh")]
-        left = lock.with_name(f"{lock.name}ed")
+        left = _left_of(path, _version())
         left.touch(0o600)
         left.write_bytes(content)
-        keep(state_dir, access="access-1", refresh="refresh-1")
-        assert await ready(state_dir, server.url) == "access-2"
+        assert await ready(state_dir, server.url) == "access-1"
         assert not left.exists()
 
     async def test_what_lies_there_and_cannot_be_read_stays_until_it_can_be(
@@ -360,11 +371,8 @@ class TestTheWrite:
         path = keep(state_dir, expires=now() - MINUTE)
         logins, files = self.files(state_dir)
         profile = files.load().profiles[NAME]
-        before = await logins.read(profile)
-        assert before is not None
-        left = _left_of(path)
         fields = {"access": "kept", "refresh": "kept-refresh", "expires": now() + 90 * MINUTE}
-        left.write_text(json.dumps({"profile": NAME, "before": before.version, "entry": fields}))
+        left = _leave(path, _version(), fields)
         left.chmod(0o640)
         with pytest.raises(StoreError, match="open to other users"):
             await logins.read(profile)
@@ -384,16 +392,73 @@ class TestTheWrite:
         before = await logins.read(profile)
         assert before is not None
         keep(state_dir, provider="zeta")
-        left = _left_of(path)
-        left.touch(0o600)
-        left.write_text(json.dumps({"profile": NAME, "before": before.version, "entry": {"access": "zeta-1"}}))
+        _leave(path, before.version, {"access": "access-1"})
         stored = path.read_bytes()
         assert await logins.read(profile) is None
         with pytest.raises(ProviderError, match="not stored any more"):
             await made.ready(profile)
-        assert (path.read_bytes(), left.exists(), server.seen) == (stored, True, [])
+        assert (path.read_bytes(), server.seen) == (stored, [])
         await logins.renew(profile, before, self.tokens("ours"))
         assert path.read_bytes() == stored
+
+    @pytest.mark.parametrize("agents", [("main", "writer"), ("reader", "writer")])
+    async def test_copies_of_one_login_in_two_agents_are_one_login(
+        self, state_dir: Path, server: ScriptedTokenServer, agents: tuple[str, str]
+    ) -> None:
+        """Nothing tells whose it is, so that only the tokens say that it is the same."""
+        stores = [keep(state_dir, agent, email=None, expires=now() - MINUTE) for agent in agents]
+        assert await ready(state_dir, server.url, agents[1]) == "access-1"
+        assert [entry(path)["refresh"] for path in stores] == [server.refresh] * 2
+        assert await ready(state_dir, server.url, agents[0]) == "access-1"
+        assert len(server.seen) == 1
+
+    async def test_what_was_left_reaches_the_copies_too_and_no_other_login_of_that_id(
+        self, state_dir: Path, server: ScriptedTokenServer
+    ) -> None:
+        ended = now() - MINUTE
+        main, copy = keep(state_dir, expires=ended), keep(state_dir, "writer", expires=ended)
+        other = keep(state_dir, "reader", access="theirs", email="bob@example.org", expires=now() + 90 * MINUTE)
+        fields = {"access": "kept", "refresh": "kept-refresh", "expires": now() + 90 * MINUTE}
+        left = _leave(main, _version(), fields)
+        assert await ready(state_dir, server.url, "reader") == "theirs"
+        assert await ready(state_dir, server.url, "writer") == "kept"
+        assert [entry(path)["access"] for path in (main, copy, other)] == ["kept", "kept", "theirs"]
+        assert (left.exists(), server.seen) == (False, [])
+
+    async def test_what_was_left_waits_for_a_store_that_cannot_be_read(
+        self, state_dir: Path, server: ScriptedTokenServer
+    ) -> None:
+        main, writer = keep(state_dir, access="other"), keep(state_dir, "writer", expires=now() - MINUTE, email=None)
+        fields = {"access": "kept", "refresh": "kept-refresh", "expires": now() + 90 * MINUTE}
+        left = _leave(main, _version(), fields)
+        writer.chmod(0o640)
+        assert await ready(state_dir, server.url) == "access-1"
+        assert left.exists()
+        writer.chmod(0o600)
+        assert await ready(state_dir, server.url, "writer") == "kept"
+        assert not left.exists()
+
+    def test_without_room_for_the_answer_nothing_is_sent(
+        self, state_dir: Path, tmp_path: Path, server: ScriptedTokenServer
+    ) -> None:
+        path = keep(state_dir, expires=now() - MINUTE)
+        told, before = tmp_path / "told", path.read_bytes()
+        process = PROCESSES.Process(target=refresh_child.run_within, args=(str(state_dir), server.url, 4096, str(told)))
+        process.start()
+        process.join(20)
+        assert (process.exitcode, json.loads(told.read_text()), server.seen) == (0, "network", [])
+        assert (path.read_bytes(), left_beside(path)) == (before, [])
+        assert _next_run(state_dir, server.url)
+
+    def test_what_a_removed_login_has_left_is_put_away_unless_a_copy_waits_for_it(self, state_dir: Path) -> None:
+        path = keep(state_dir)
+        logins, _ = self.files(state_dir)
+        fields: dict[str, object] = {"access": "kept"}
+        orphan, wanted = _leave(path, _version("gone"), fields), _leave(path, _version(), fields)
+        logins.forget(NAME)
+        assert (orphan.exists(), wanted.exists()) == (False, True)
+        logins.put("main", NAME, {"type": "oauth", "provider": "acme", "access": "a", "refresh": "r"})
+        assert not wanted.exists()
 
     def test_a_new_login_leaves_nothing_of_the_old_one(self, state_dir: Path) -> None:
         path = keep(state_dir, accountId="1", displayName="Ada")

@@ -1,6 +1,7 @@
 """Logins through whole processes: refreshed before they end, and after a refusal; the new token is what arrives at the provider."""
 
 import json
+import signal
 import time
 from collections.abc import Iterator
 from typing import Any
@@ -131,7 +132,28 @@ def test_a_token_server_that_is_away_costs_nothing_while_the_token_holds(
     keep(house, 4 * MINUTE)
     tokens.script.append(503)
     assert house.say("hi", "again")[-1]["outcome"] == "ok"
-    assert keys(server) == ["access-0", "access-1"]
+    assert (keys(server), len(tokens.seen)) == (["access-0"] * 2, 1), "it is asked again in a minute"
+
+
+def test_a_command_that_is_interrupted_again_and_again_stores_the_tokens_that_it_has_asked_for(
+    house: Installation, server: ThreadedProviderServer, tokens: ScriptedTokenServer
+) -> None:
+    keep(house, -MINUTE)
+    tokens.script.append(SLOW)
+    process = house.start("chat", "-m", "hi")
+    assert tokens.arrived.acquire(timeout=20)
+    assert process.stderr is not None
+    process.send_signal(signal.SIGTERM)
+    assert "A login is being refreshed." in process.stderr.readline()
+    for _ in range(3):
+        process.send_signal(signal.SIGINT)
+    assert process.poll() is None
+    tokens.release()
+    process.communicate(timeout=20)
+    assert process.returncode == 130
+    assert (login(house)["access"], login(house)["refresh"], keys(server)) == ("access-1", tokens.refresh, [])
+    assert turn(house.say("hi"))["outcome"] == "ok"
+    assert (keys(server), len(tokens.seen)) == (["access-1"], 1)
 
 
 def test_a_lost_login_is_told_with_the_way_back_and_another_credential_serves(

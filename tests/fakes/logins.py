@@ -1,4 +1,4 @@
-"""A store of logins and a token server, in memory: `core.auth.refreshing.LoginStore` and `TokenServer`."""
+"""A store of logins and a token server, in memory: `core.auth.logins.LoginStore` and `TokenServer`."""
 
 import asyncio
 from collections import deque
@@ -7,9 +7,9 @@ from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import timedelta
 
+from core.auth.logins import StoredLogin
 from core.auth.oauth import OAuthProvider, Tokens
 from core.auth.profiles import AuthProfile
-from core.auth.refreshing import StoredLogin
 from core.auth.secret import Secret
 from core.clock import Clock
 from core.errors import Failure, FailureReason, ProviderError, StoreError
@@ -18,7 +18,7 @@ from tests.fakes.profile_source import FakeProfileSource
 
 class FakeLoginStore:
     """Its profiles are those of a FakeProfileSource. `taken` names those that another process refreshes; `broken` cannot be
-    written."""
+    written, and `full` has no room either."""
 
     def __init__(self, profiles: FakeProfileSource) -> None:
         self._profiles = profiles
@@ -26,6 +26,7 @@ class FakeLoginStore:
         self.refresh: dict[str, str] = {}
         self.taken: set[str] = set()
         self.broken = False
+        self.full = False
 
     def home(self, profile: AuthProfile) -> str:
         return "main"
@@ -51,6 +52,12 @@ class FakeLoginStore:
             client_id=None,
             version=f"{found.secret.reveal() if found.secret else ''}/{refresh}",
         )
+
+    @asynccontextmanager
+    async def room(self, profile: AuthProfile, before: StoredLogin) -> AsyncIterator[None]:
+        if self.full:
+            raise StoreError("store_write", "there is no space left.")
+        yield
 
     async def renew(self, profile: AuthProfile, before: StoredLogin, tokens: Tokens) -> None:
         if self.broken:
@@ -78,7 +85,8 @@ class FakeLoginStore:
 
 
 class FakeTokenServer:
-    """Gives `access-<n>`. `script` is used up: a reason is a refusal. While `held` is set it waits for `release`."""
+    """Gives `access-<n>`. `script` is used up: a reason is a refusal. While `held` is set it waits for `release`.
+    With `same` the tokens stay what they were, and only their end moves."""
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
@@ -86,6 +94,7 @@ class FakeTokenServer:
         self.spent: list[str] = []
         self.life = timedelta(hours=1)
         self.held = False
+        self.same = False
         self.release = asyncio.Event()
         self.asked = asyncio.Event()
 
@@ -96,7 +105,7 @@ class FakeTokenServer:
             await self.release.wait()
         if self.script:
             raise ProviderError(Failure(reason=self.script.popleft(), detail="The token server refused."))
-        now, n = self._clock.now(), len(self.spent)
+        now, n = self._clock.now(), 0 if self.same else len(self.spent)
         return Tokens(
             access=Secret(f"access-{n}"), refresh=Secret(f"refresh-{n}"), expires=now + self.life, obtained=now
         )
