@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
+from bot.log import learn_secrets
 from bot.secret_values import revealed
 from core.auth.oauth import OAuthProvider
 from core.auth.profiles import AuthProfile
@@ -38,6 +39,8 @@ _PLAIN = (
     "redirect_path", "bare_code", "slow_down",
 )  # fmt: skip
 """Settings that core calls by the same name."""
+_VARIABLES = {"client_id_env": "client_id", "client_secret_env": "client_secret"}
+"""What a built-in entry says of variables, and the setting that each may hold."""
 
 
 def renewable(settings: "Settings", environ: Mapping[str, str]) -> Callable[[AuthProfile], bool]:
@@ -69,6 +72,8 @@ def login_provider(
     secret = said.get("client_secret")
     if secret is not None and not isinstance(secret, Secret):
         secret = revealed(secret, f"auth.oauth.{name}.client_secret", sources(settings, environ))
+    elif secret is not None:
+        learn_secrets([secret.reveal()])
     pairs = ("authorization_parameters", "token_parameters", "device_parameters")
     authorize, token, device = (tuple(said.get(key, _NOTHING).items()) for key in pairs)
     return OAuthProvider(
@@ -107,7 +112,6 @@ def renewing_client(
     variables in force."""
     from adapters.oauth.token_server import TokenEndpoint
     from adapters.storage.login_files import LoginFiles
-    from bot.log import learn_secrets
     from core.auth.refreshing import Refresher
     from core.chat.renewing import RenewingClient
 
@@ -145,12 +149,12 @@ def _said(name: str, settings: "Settings", environ: Mapping[str, str]) -> dict[s
     wanted = credential_provider(name)
     built_in = next((v for k, v in builtin_logins().items() if credential_provider(k) == wanted), _NOTHING)
     table = next((v for k, v in settings.auth.oauth.items() if credential_provider(k) == wanted), None)
-    said = {key: value for key, value in built_in.items() if key != "client_id_env"}
+    said = {key: value for key, value in built_in.items() if key not in _VARIABLES}
     if isinstance(said.get("slow_down"), str):
         said["slow_down"] = parse_duration(said["slow_down"])
-    variable = built_in.get("client_id_env")
-    if variable is not None and environ.get(variable, "").strip():
-        said["client_id"] = environ[variable].strip()
+    for variable, key in _VARIABLES.items():
+        if value := environ.get(built_in.get(variable, ""), "").strip():
+            said[key] = Secret(value) if key == "client_secret" else value
     return {**said, **(_given(table) if table is not None else {})}
 
 

@@ -10,6 +10,7 @@ from typing import Any
 
 @cache
 def builtin_logins() -> Mapping[str, Mapping[str, Any]]:
-    """By provider id: keys as the config has them in `auth.oauth.<provider>`, and `client_id_env`."""
+    """By provider id: keys as the config has them in `auth.oauth.<provider>`, and the variables
+    `client_id_env` and `client_secret_env`."""
     table = tomllib.loads(Path(__file__).with_name("builtin.toml").read_text("utf-8"))
     return MappingProxyType({name: MappingProxyType(entry) for name, entry in table.items()})

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from adapters.oauth.builtin import builtin_logins
 from adapters.secret_sources.env import EnvSource
 from bot.config.load import settings_from
 from bot.config.problems import InvalidConfig
@@ -105,6 +106,14 @@ def test_a_client_secret_may_be_a_reference_and_one_that_gives_nothing_is_named(
         login_provider("acme", said, {}, lambda *_: {"env": EnvSource({})})
 
 
+@pytest.mark.parametrize("name", builtin_logins())
+def test_a_built_in_entry_says_what_a_config_may_say_and_only_where_nobody_can_listen(name: str) -> None:
+    variables = ("client_id_env", "client_secret_env")
+    entry = {key: value for key, value in builtin_logins()[name].items() if key not in variables}
+    settings_from({"auth": {"oauth": {name: entry}}}, {})
+    assert all(url.startswith("https://") for key, url in entry.items() if key.endswith("_url"))
+
+
 def test_built_in_facts_stand_where_the_config_says_nothing_else() -> None:
     nothing = settings_from({}, {})
     codex = login_provider("openai-codex", nothing, {}, no_sources)
@@ -118,12 +127,20 @@ def test_built_in_facts_stand_where_the_config_says_nothing_else() -> None:
     assert own is not None
     assert (own.client_id, own.redirect_port, own.redirect_path) == ("mine", 0, "/auth/callback")
     assert methods_of(own) == ("pkce", "paste")
-    chutes = login_provider("chutes", nothing, {"CHUTES_CLIENT_ID": " c "}, no_sources)
+    variables = {"CHUTES_CLIENT_ID": " c ", "CHUTES_CLIENT_SECRET": " s3cret "}
+    chutes = login_provider("chutes", nothing, variables, no_sources)
     assert chutes is not None
-    assert (chutes.client_id, chutes.bare_code) == ("c", False)
-    copilot = login_provider("github-copilot", nothing, {}, no_sources)
+    assert (chutes.client_id, chutes.client_secret, chutes.bare_code) == ("c", Secret("s3cret"), False)
+    assert methods_of(chutes) == ("pkce", "paste")
+    google = login_provider("google-gemini-cli", nothing, {"GEMINI_CLI_OAUTH_CLIENT_ID": "c"}, no_sources)
+    assert google is not None
+    assert dict(google.authorize_parameters) == {"access_type": "offline", "prompt": "consent"}
+    assert (methods_of(google), google.client_secret) == (("pkce", "paste"), None)
+    mine = settings_from({"auth": {"oauth": {"github-copilot": {"client_id": "mine"}}}}, {})
+    copilot = login_provider("github-copilot", mine, {}, no_sources)
     assert copilot is not None
     assert (copilot.scopes, copilot.slow_down.total_seconds()) == (("read:user",), 2)
+    assert methods_of(copilot) == ("device",)
     assert login_provider("acme", nothing, {}, no_sources) is None
     assert known_logins(settings(**ACME))[0] == "acme"
 
