@@ -1,16 +1,21 @@
 """The process's log: one root handler, everything redacted by value, libraries that print credentials held back.
 
-Lines go to standard error, or to a file that only this user can read. Tracebacks are kept where somebody looks for them: in
-a file, in the log of a service (`traces=True`), or with REMOTECLAW_DEBUG=1; elsewhere an error is one line with a reference.
+Lines go to standard error, or to a file that only this user can read, as text or as JSON. Tracebacks are kept where somebody
+looks for them: in a file, in the log of a service (`traces=True`), or with REMOTECLAW_DEBUG=1; elsewhere an error is one line
+with a reference.
 """
 
 import copy
+import json
 import logging
 import os
+import re
 import sys
 import threading
 import time
 from collections.abc import Iterable
+from io import TextIOWrapper
+from logging.handlers import WatchedFileHandler
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, TextIO
@@ -25,6 +30,9 @@ DEBUG = "REMOTECLAW_DEBUG"
 _TALKATIVE = ("httpx", "httpcore", "aiohttp", "telegram", "discord", "asyncio", "sqlalchemy", "alembic", "urllib3")
 """They log at INFO or DEBUG what holds credentials (Telegram's token is part of every URL), or every poll."""
 _FORMAT = "%(asctime)s %(levelname)s %(name)s: %(message)s"
+_CONTROLS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029]")
+_BREAKS = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
+"""What a message may not have: somebody's text could pass for a line of its own."""
 
 _log = logging.getLogger(__name__)
 _redactor = Redactor()
@@ -47,7 +55,8 @@ def learn_secrets(values: Iterable[str]) -> None:
 
 
 class _RedactedLines(logging.Formatter):
-    """Redacts the finished text, so message, arguments, traceback and stack alike."""
+    """Redacts the finished text, so message, arguments, traceback and stack alike. A message is one line, whatever somebody has
+    put into it, and nothing of a record moves the cursor of a terminal."""
 
     converter = staticmethod(time.gmtime)
     default_time_format = "%Y-%m-%dT%H:%M:%S"
@@ -58,14 +67,43 @@ class _RedactedLines(logging.Formatter):
         self.traces = traces
 
     def format(self, record: logging.LogRecord) -> str:
+        # A copy: the formatted traceback would stay on the record, unredacted, for whoever comes next.
+        record = copy.copy(record)
+        message = record.getMessage()
+        if record.exc_info and not self.traces:
+            message = f"{message} ({_in_one_line(record.exc_info[1])})"
+            record.exc_info = record.exc_text = record.stack_info = None
+        record.msg, record.args = _BREAKS.sub(_escaped, message), None
+        return self.written(record)
+
+    def written(self, record: logging.LogRecord) -> str:
+        """The line of a record that is ready, with its traceback below."""
+        return _CONTROLS.sub(_escaped, redact(super().format(record)))
+
+
+class _RedactedObjects(_RedactedLines):
+    """The same as one JSON object a line, for programs that collect logs."""
+
+    def written(self, record: logging.LogRecord) -> str:
+        """Each text is redacted by itself, so that what remains is JSON in any case."""
+        told = {
+            "time": self.formatTime(record),
+            "level": record.levelname.lower(),
+            "logger": record.name,
+            "message": redact(str(record.msg)),
+        }
         if record.exc_info:
-            # A copy: the formatted traceback would stay on the record, unredacted, for whoever comes next.
-            record = copy.copy(record)
-            if not self.traces:
-                error = record.exc_info[1] if record.exc_info else None
-                record.msg, record.args = f"{record.getMessage()} ({_in_one_line(error)})", None
-                record.exc_info = record.exc_text = record.stack_info = None
-        return redact(super().format(record))
+            told["traceback"] = redact(self.formatException(record.exc_info))
+        if record.stack_info:
+            told["stack"] = redact(self.formatStack(record.stack_info))
+        return json.dumps(told)
+
+
+_FORMATTERS = {"text": _RedactedLines, "json": _RedactedObjects}
+
+
+def _escaped(found: re.Match[str]) -> str:
+    return found[0].encode("unicode_escape").decode()
 
 
 def _in_one_line(error: BaseException | None) -> str:
@@ -73,15 +111,21 @@ def _in_one_line(error: BaseException | None) -> str:
 
 
 def set_up_logging(
-    level: str = "warning", *, file: Path | None = None, traces: bool | None = None, stream: TextIO | None = None
+    level: str = "warning",
+    *,
+    file: Path | None = None,
+    traces: bool | None = None,
+    stream: TextIO | None = None,
+    form: str = "text",
 ) -> None:
-    """Make the root logger write to `file`, else to `stream`, else to standard error. May be called again.
+    """Make the root logger write to `file`, else to `stream`, else to standard error. `form` is "text" or "json". May be called
+    again.
 
     `traces` None: as REMOTECLAW_DEBUG says; a file always gets them. Raises BotError if the file cannot be written.
     """
     wanted = (traces if traces is not None else is_debugging()) or file is not None
     handler = _file_handler(file) if file is not None else logging.StreamHandler(stream or sys.stderr)
-    handler.setFormatter(_RedactedLines(wanted))
+    handler.setFormatter(_FORMATTERS[form](wanted))
     root = logging.getLogger()
     for old in list(root.handlers):
         if isinstance(old.formatter, _RedactedLines):
@@ -107,10 +151,20 @@ def is_debugging() -> bool:
     return os.environ.get(DEBUG, "").strip().lower() not in ("", "0", "false", "no")
 
 
+class _PrivateFile(WatchedFileHandler):
+    """Appends to a file that only this user can read. One that was moved away is made anew, as log rotation expects."""
+
+    def _open(self) -> TextIOWrapper:
+        return open(self.baseFilename, "a", encoding="utf-8", errors="backslashreplace", opener=_open_private)
+
+
+def _open_private(path: str, flags: int) -> int:
+    return os.open(path, flags | os.O_CLOEXEC, 0o600)
+
+
 def _file_handler(path: Path) -> logging.Handler:
     try:
-        os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600))
-        return logging.FileHandler(path, encoding="utf-8", errors="backslashreplace")
+        return _PrivateFile(path)
     except OSError as error:
         raise BotError(
             "log_file",

@@ -33,7 +33,7 @@ def run(args: argparse.Namespace) -> int:
     settings, environ = open_settings(paths, read_environment())
     paths.create()
     file = None if settings.log.file is None else paths.state / Path(settings.log.file).expanduser()
-    set_up_logging(settings.log.level, file=file, traces=True)
+    set_up_logging(settings.log.level, file=file, traces=True, form=settings.log.format)
     return asyncio.run(serve_installation(settings, paths, environ))
 
 

@@ -212,9 +212,10 @@ class Gateway(Section):
 
 
 class Log(Section):
-    """log. Without a file: standard error."""
+    """log. Without a file: standard error. `format`: "json" is an object a line."""
 
     level: Literal["debug", "info", "warning", "error"] = "info"
+    format: Literal["text", "json"] = "text"
     file: fields.Text | None = None
 
 

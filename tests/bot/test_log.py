@@ -3,7 +3,9 @@
 import asyncio
 import gc
 import io
+import json
 import logging
+import re
 import subprocess
 import sys
 import textwrap
@@ -52,6 +54,42 @@ def fail(message: str) -> None:
 def test_a_line_has_time_in_utc_level_and_origin(lines: io.StringIO):
     logging.getLogger("bot.somewhere").info("hello %s", "world")
     assert lines.getvalue().endswith("Z INFO bot.somewhere: hello world\n")
+
+
+@pytest.mark.parametrize(
+    "hostile", ["a\nFAKE INFO line", "a\r\x1b[2Jgone", "a\x85b", "a\u2028b", "a\x00b", "a\tb"], ids=repr
+)
+def test_what_somebody_else_has_written_stays_in_its_line_and_moves_no_cursor(lines: io.StringIO, hostile: str):
+    logging.getLogger("bot.x").warning("it said: %s", hostile)
+    (line,) = lines.getvalue().splitlines()
+    assert line.endswith(f"bot.x: it said: {hostile.encode('unicode_escape').decode()}")
+
+
+def test_a_traceback_keeps_its_lines_and_nothing_else_that_moves_a_cursor(lines: io.StringIO):
+    try:
+        fail("a\x1b[2Jb")
+    except ValueError:
+        logging.getLogger("bot.x").exception("oh")
+    assert "\x1b" not in lines.getvalue()
+    assert lines.getvalue().splitlines()[-1] == "ValueError: a\\x1b[2Jb"
+
+
+def test_a_line_may_be_an_object_without_any_secret():
+    learn_secrets([SECRET, 'qu"oted\\secret'])
+    stream = io.StringIO()
+    set_up_logging("info", stream=stream, traces=True, form="json")
+    logging.getLogger("bot.x").info("hello\n%s and %s", SECRET, 'Bearer abcdefgh12345678\\"')
+    try:
+        fail('qu"oted\\secret')
+    except ValueError:
+        logging.getLogger("bot.y").exception("oh")
+    first, second = (json.loads(line) for line in stream.getvalue().splitlines())
+    assert (first["level"], first["logger"], set(first)) == ("info", "bot.x", {"time", "level", "logger", "message"})
+    assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z", first["time"])
+    assert first["message"].startswith(r"hello\n*** and Bearer ***")
+    assert (second["level"], second["message"]) == ("error", "oh")
+    assert "in fail" in second["traceback"]
+    assert second["traceback"].endswith("ValueError: ***")
 
 
 @pytest.mark.parametrize("logger", ["bot.x", "third.party"])
@@ -138,6 +176,16 @@ def test_a_log_file_is_for_this_user_only_and_keeps_traces(tmp_path: Path):
         report(error, "It")
     assert path.stat().st_mode & 0o777 == 0o600
     assert "Traceback" in path.read_text()
+
+
+def test_a_log_file_that_is_moved_away_is_made_anew_and_as_closed(tmp_path: Path):
+    file = tmp_path / "a.log"
+    set_up_logging("info", file=file)
+    logging.getLogger("bot.x").info("first")
+    file.rename(tmp_path / "a.log.1")
+    logging.getLogger("bot.x").info("second")
+    assert (tmp_path / "a.log.1").read_text().endswith("first\n")
+    assert (file.read_text().count("\n"), file.stat().st_mode & 0o777) == (1, 0o600)
 
 
 def test_a_log_file_that_cannot_be_written_is_told(tmp_path: Path):
