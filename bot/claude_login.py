@@ -53,8 +53,9 @@ class Found:
 
 
 class ClaudeLogin:
-    """Looks for the login. `executable` gives the program's path, None where it is not installed; `command` is how the config calls
-    it. `lends`: it serves Anthropic's own models too. `has_keychain`: the program keeps its login there where it has no file."""
+    """Looks for the login. `executable` gives the program's path, None where it is not installed; only where there may be a login
+    it is asked, and at every look. `command` is how the config calls it. `lends`: it serves Anthropic's own models too.
+    `has_keychain`: the program keeps its login there where it has no file."""
 
     def __init__(
         self, file: LoginFile, executable: Callable[[], str | None], command: str, *, lends: bool, has_keychain: bool
@@ -69,7 +70,9 @@ class ClaudeLogin:
 
     def look(self) -> Found:
         """The login as it is now. The very same object while nothing has changed; never raises."""
-        content, runs = self._file.read(), self._executable() is not None
+        content = self._file.read()
+        may_serve = content.error is None and (content.data is not None or self._has_keychain)
+        runs = may_serve and self._executable() is not None
         if self._seen is None or self._seen[0] is not content or self._seen[1] is not runs:
             self._seen, self._found = (content, runs), self._judge(content, runs)
         return self._found

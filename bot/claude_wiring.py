@@ -6,7 +6,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from bot.paths import user_home
 from core.auth.cli_login import VENDOR
+from core.errors import StoreError
 
 if TYPE_CHECKING:
     from adapters.claude_cli.invocation import Installed
@@ -37,16 +39,24 @@ class Claude:
 
     def login(self) -> "ClaudeLogin":
         """Who looks for the login."""
+        from adapters.claude_cli.executable import Executable
         from adapters.storage.guarded_file import GuardedFile
         from bot.claude_login import ClaudeLogin
 
+        command = self.settings.claude_cli.command
         return ClaudeLogin(
-            GuardedFile(self._config_dir / ".credentials.json"),
-            self.executable,
-            self.settings.claude_cli.command,
+            GuardedFile(self.login_file),
+            Executable(command, self._variables.get("PATH", ""), self._home).find,
+            command,
             lends=self._lends(),
             has_keychain=sys.platform == "darwin",
         )
+
+    @property
+    def login_file(self) -> Path:
+        """Where the program keeps its login, if not in a keychain."""
+        named = self._variables.get(_CONFIG_DIR, "").strip()
+        return (Path(named).absolute() if named else self._home / ".claude") / ".credentials.json"
 
     def executable(self) -> str | None:
         """The program's file, or None where it is not installed."""
@@ -85,13 +95,11 @@ class Claude:
 
     @property
     def _home(self) -> Path:
-        home = self._variables.get("HOME", "").strip()
-        return Path(home).absolute() if home else Path.home()
-
-    @property
-    def _config_dir(self) -> Path:
-        named = self._variables.get(_CONFIG_DIR, "").strip()
-        return Path(named).absolute() if named else self._home / ".claude"
+        """Where nobody has a home, the state directory: a place that is closed to others and has no login in it."""
+        try:
+            return user_home(self._variables)
+        except StoreError:
+            return self.paths.state
 
 
 def credential_files(settings: "Settings", paths: "Paths", environ: Mapping[str, str]) -> "StoresAndModels":

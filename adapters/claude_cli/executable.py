@@ -20,5 +20,21 @@ def find_executable(command: str, search_path: str, home: Path) -> str | None:
     return next((path for path in candidates if _runs(path)), None)
 
 
+class Executable:
+    """The same, looked for anew only where it was not found, or is gone from where it was. For whoever asks at every message."""
+
+    def __init__(self, command: str, search_path: str, home: Path) -> None:
+        self._command = command
+        self._search_path = search_path
+        self._home = home
+        self._found: str | None = None
+
+    def find(self) -> str | None:
+        """The file, or None."""
+        if self._found is None or not _runs(self._found):
+            self._found = find_executable(self._command, self._search_path, self._home)
+        return self._found
+
+
 def _runs(path: str) -> bool:
     return os.path.isabs(path) and os.path.isfile(path) and os.access(path, os.X_OK)

@@ -8,6 +8,7 @@ taken out of what comes back.
 import base64
 import json
 import re
+import unicodedata
 from collections.abc import Iterator, Sequence
 
 from core.sessions.history import Image, Message, Role
@@ -15,7 +16,8 @@ from core.sessions.history import Image, Message, Role
 JOINER = "\u2060"
 _MENTION = re.compile(r"(?<![A-Za-z0-9._%+-])@|@(?=[/~.\"'\\])")
 """All but the middle of an address of mail."""
-_COMMAND = re.compile(r"\A(\s*)/")
+_BLANK = "\u115f\u1160\u2800\u3164\uffa0"
+"""Letters and signs by their category that show nothing."""
 _MARKUP = re.compile(r"<(?=/?(?:conversation|said|system-reminder)\b)", re.IGNORECASE)
 _BEFORE = "Here is our conversation so far, oldest first.\n<conversation>\n"
 _AFTER = "</conversation>\nIt goes on with the message that follows. Answer that one.\n"
@@ -25,8 +27,17 @@ _Block = dict[str, object]
 def guarded(text: str) -> str:
     """The text as the program takes it for nothing but words."""
     text = _MENTION.sub(f"@{JOINER}", text)
-    text = _COMMAND.sub(rf"\1{JOINER}/", text)
+    begins = next((place for place, sign in enumerate(text) if _is_seen(sign)), 0)
+    if text.startswith("/", begins):
+        text = f"{text[:begins]}{JOINER}{text[begins:]}"
     return _MARKUP.sub(f"<{JOINER}", text)
+
+
+def _is_seen(sign: str) -> bool:
+    """Whether a text begins here at the latest, whatever is cut off its beginning: blanks, as JavaScript knows them (its `trim`
+    takes U+FEFF too), and all that shows nothing by itself."""
+    is_mark = unicodedata.category(sign).startswith("M")
+    return sign.isprintable() and not sign.isspace() and not is_mark and sign not in _BLANK
 
 
 def unguarded(text: str) -> str:

@@ -83,6 +83,10 @@ def read_pasted(attempt: Attempt, text: str) -> Secret:
     pasted = text.strip()
     if not pasted:
         raise ForeignRedirect("usage", "Nothing was pasted.", "Paste the address that the browser ended at.")
+    if any("\ud800" <= c <= "\udfff" for c in pasted):  # bytes that a terminal took for no text
+        raise ForeignRedirect(
+            "usage", "What was pasted is damaged: it is no UTF-8 text.", "Copy it and paste it again."
+        )
     if "code=" in pasted or "error=" in pasted or "://" in pasted:
         query = pasted.partition("?")[2] if "://" in pasted else pasted.lstrip("?")
         return read_redirect(attempt, query.partition("#")[0])

@@ -13,6 +13,8 @@ from core.errors import BotError, ProviderError
 
 _GRANT = "urn:ietf:params:oauth:grant-type:device_code"
 _INTERVAL, _LONGEST_INTERVAL = timedelta(seconds=5), timedelta(minutes=1)
+"""What counts where the server says nothing (RFC 8628 3.2), and the longest that is kept to."""
+_SHORTEST_INTERVAL = timedelta(seconds=1)
 _LIFE, _LONGEST_LIFE = timedelta(minutes=15), timedelta(hours=1)
 
 
@@ -64,8 +66,8 @@ async def log_in(
 def _invitation(fields: Mapping[str, object], provider: OAuthProvider, now: datetime) -> Invitation:
     place = origin(provider.device_url)
     uri = _address(fields, "verification_uri") or _address(fields, "verification_url")
-    code, device = fields.get("user_code"), fields.get("device_code")
-    if not uri or not isinstance(code, str) or not code.isprintable() or not isinstance(device, str) or not device:
+    code, device = _word(fields, "user_code"), _word(fields, "device_code")
+    if not uri or not code or not device:
         raise BotError("login_failed", f"{place} gave no code to log in with.")
     return Invitation(
         uri=uri,
@@ -73,8 +75,14 @@ def _invitation(fields: Mapping[str, object], provider: OAuthProvider, now: date
         complete=_address(fields, "verification_uri_complete"),
         device_code=Secret(device),
         ends=now + _span(fields.get("expires_in"), _LIFE, _LONGEST_LIFE),
-        interval=_span(fields.get("interval"), _INTERVAL, _LONGEST_INTERVAL),
+        interval=max(_SHORTEST_INTERVAL, _span(fields.get("interval"), _INTERVAL, _LONGEST_INTERVAL)),
     )
+
+
+def _word(fields: Mapping[str, object], name: str) -> str:
+    """A text that can be shown and sent, empty if there is none."""
+    value = fields.get(name)
+    return value if isinstance(value, str) and value.isprintable() and value.strip() else ""
 
 
 def _address(fields: Mapping[str, object], name: str) -> str:
@@ -85,6 +93,9 @@ def _address(fields: Mapping[str, object], name: str) -> str:
 
 
 def _span(value: object, usual: timedelta, longest: timedelta) -> timedelta:
-    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value < 1e9:
+    """So many seconds, `longest` at most; `usual` where that is no number above 0."""
+    if isinstance(value, str) and value.strip().isascii() and value.strip().isdigit():
+        value = int(value.strip()[:12])  # as `expires_in` of tokens is taken
+    if isinstance(value, bool) or not isinstance(value, int | float) or not value > 0:
         return usual
-    return min(timedelta(seconds=value), longest)
+    return timedelta(seconds=min(value, longest.total_seconds()))

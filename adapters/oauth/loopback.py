@@ -5,7 +5,10 @@ the awaited redirect changes nothing.
 """
 
 import asyncio
+import errno
 import ipaddress
+import os
+import socket
 from collections.abc import Callable
 from contextlib import suppress
 from html import escape
@@ -16,6 +19,10 @@ from core.auth.oauth import OAuthProvider
 from core.auth.secret import Secret
 from core.errors import BotError
 
+_NO_IPV6 = (errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT)
+"""What says that this machine has no IPv6. There `localhost` is the other address alone."""
+_TRIES = 20
+"""How many ports are tried where any will do: one may be free at one address and taken at the other."""
 _LARGEST_REQUEST = 32 * 1024
 _REQUEST_SECONDS = 10.0
 _DONE = "You are logged in as far as the browser goes. Close this window and look at the terminal."
@@ -26,7 +33,9 @@ _PAGE = (
 
 
 class Loopback:
-    """`async with Loopback(provider) as door`. Raises BotError (code port_busy) where the provider's port is taken."""
+    """`async with Loopback(provider) as door`. Raises BotError (code port_busy) where the provider's port cannot be had.
+
+    `localhost` is two addresses, and a browser takes either: whoever held the port at one of them would be given the code."""
 
     def __init__(self, provider: OAuthProvider) -> None:
         self._host = provider.redirect_host
@@ -37,23 +46,11 @@ class Loopback:
 
     async def __aenter__(self) -> Self:
         self._answer: asyncio.Future[Secret] = asyncio.get_running_loop().create_future()
-        try:
-            await self._listen("127.0.0.1")
-        except OSError as error:
-            raise BotError(
-                "port_busy",
-                f"Port {self._port} on this machine is taken, and the provider answers there only.",
-                "End what uses it, or add --method paste.",
-            ) from error
-        if self._host == "localhost":
-            with suppress(OSError):  # a machine without IPv6 resolves the name to the other address
-                await self._listen("::1")
+        doors = _opened(self._host, self._port)
+        self._port = doors[0].getsockname()[1]
+        for door in doors:
+            self._servers.append(await asyncio.start_server(self._serve, sock=door, limit=_LARGEST_REQUEST))
         return self
-
-    async def _listen(self, address: str) -> None:
-        server = await asyncio.start_server(self._serve, address, self._port, limit=_LARGEST_REQUEST)
-        self._port = server.sockets[0].getsockname()[1]
-        self._servers.append(server)
 
     async def __aexit__(self, *_: object) -> None:
         for server in self._servers:
@@ -109,6 +106,44 @@ class Loopback:
             return "200 OK", str(error)
         self._answer.set_result(code)
         return "200 OK", _DONE
+
+
+def _opened(host: str, port: int) -> list[socket.socket]:
+    """The same port at every address of the host; `port` 0: any. Raises BotError."""
+    tries = _TRIES if port == 0 else 1
+    while True:
+        try:
+            return _at_each_address(host, port)
+        except OSError as error:
+            tries -= 1
+            if tries and error.errno == errno.EADDRINUSE:
+                continue
+            raise _busy(port, error) from error
+
+
+def _at_each_address(host: str, port: int) -> list[socket.socket]:
+    first = socket.create_server(("127.0.0.1", port))
+    if host != "localhost":
+        return [first]
+    try:
+        return [first, socket.create_server(("::1", first.getsockname()[1]), family=socket.AF_INET6)]
+    except OSError as error:
+        if error.errno in _NO_IPV6:
+            return [first]
+        first.close()
+        raise
+
+
+def _busy(port: int, error: OSError) -> BotError:
+    if error.errno != errno.EADDRINUSE:
+        what = f"Port {port}" if port else "A port"
+        why = os.strerror(error.errno) if error.errno else "unknown reason"
+        reason = f"{what} on this machine cannot be opened ({why})."
+    elif port:
+        reason = f"Port {port} on this machine is taken, and the provider answers there only."
+    else:
+        reason = "No port is free on this machine."
+    return BotError("port_busy", reason, "End what uses it, or add --method paste.")
 
 
 def _is_loopback(host: str) -> bool:

@@ -58,7 +58,7 @@ def remove_document(path: Path, check: Check) -> None:
     except OSError as error:
         raise StoreError(
             "store_write",
-            f"{path} is imported, but it cannot be removed: {error.strerror or 'unknown reason'}.",
+            f"{path} is not needed any more, but it cannot be removed: {error.strerror or 'unknown reason'}.",
             "Remove it by hand.",
         ) from error
 

@@ -66,6 +66,17 @@ class Desk:
         wanted = credential_provider(provider)
         return [name for name, p in self.stored(agent).items() if credential_provider(p.provider) == wanted]
 
+    def forget_refreshes(self, name: str) -> None:
+        """Put away what refreshes have left beside the stores of a login that has just been removed or replaced. Raises
+        BotError."""
+        from bot.app import open_logins
+
+        try:
+            open_logins(self.settings, self.paths, self.stores.source.environment).files().forget(name)
+        except BotError as error:
+            told = f"Tokens that an earlier refresh of {name} has left are still there: {error.message}"
+            raise BotError(error.code, told, "Remove that file by hand.") from error
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The words after `models auth`."""

@@ -106,7 +106,7 @@ def _agrees(wanted: "Clearing", undecided: "Sequence[Said]") -> bool:
     what = "a completion of at most 8 tokens" if count == 1 else f"{count} completions of at most 8 tokens each"
     sys.stderr.write(f"{undecided[0].note} Ask it for {what} with {on_one_line(wanted.profile.id)}? [y/N] ")
     sys.stderr.flush()
-    return sys.stdin.readline().strip().lower() in ("y", "yes")
+    return sys.stdin.buffer.readline().strip().lower() in (b"y", b"yes")  # a terminal may send what is no text
 
 
 def _end(holds: "Iterable[Hold]", settings: "Settings", paths: "Paths", inspection: "Inspection") -> None:

@@ -28,6 +28,8 @@ _WORDS = {
 }
 _PASTES = 3
 """How often something else may be pasted."""
+_LONGEST_LINE = 64 * 1024
+"""Bytes of it that are read at most: many times what an address takes."""
 
 
 def run(args: argparse.Namespace, open_desk: Callable[[str | None], Desk]) -> int:
@@ -165,7 +167,8 @@ def _pasted() -> str:
     if prompts.can_ask():
         return prompts.ask_line("The address that the browser ended at, though it shows no page:")
     prompts.tell("Paste the address that the browser ended at, though it shows no page:")
-    return sys.stdin.readline() if sys.stdin is not None else ""
+    line = sys.stdin.buffer.readline(_LONGEST_LINE) if sys.stdin is not None else b""
+    return line.decode(errors="surrogateescape")  # as a terminal's line comes; whoever reads it says that it is no text
 
 
 def _profile_id(desk: Desk, provider: str, account: "Account") -> str:

@@ -38,8 +38,11 @@ def run(args: argparse.Namespace, desk: Desk) -> int:
         if not _agrees(name):
             return exit_codes.USAGE
     writer.remove(name)
-    is_updated = _out_of_config(desk, name)
-    changed = _out_of_orders(desk, name)
+    try:
+        is_updated = _out_of_config(desk, name)
+        changed = _out_of_orders(desk, name)
+    finally:
+        desk.forget_refreshes(name)
     for outlook in seen:
         if words := outlook.after(outlook.agent in changed):
             complain(words)
@@ -99,7 +102,7 @@ def _agrees(name: str) -> bool:
         return False
     sys.stderr.write(f"Remove {on_one_line(name)} from the store? [y/N] ")
     sys.stderr.flush()
-    if sys.stdin.readline().strip().lower() in ("y", "yes"):
+    if sys.stdin.buffer.readline().strip().lower() in (b"y", b"yes"):  # a terminal may send what is no text
         return True
     complain("Nothing was removed.")
     return False

@@ -48,7 +48,9 @@ def keep(desk: Desk, name: str, provider: str, kind: str, secret: str, span: tim
     if span is not None:
         entry["expires"] = int((desk.stores.clock.now() + span).timestamp() * 1000)
     desk.stores.writer(desk.agent).put(name, entry)
-    return kept(desk, name, entry, as_json=as_json)
+    code = kept(desk, name, entry, as_json=as_json)
+    desk.forget_refreshes(name)
+    return code
 
 
 def kept(desk: Desk, name: str, entry: dict[str, Any], *, as_json: bool) -> int:
@@ -112,6 +114,10 @@ def checked(text: str, provider: str, is_token: bool) -> str:
         raise BotError("secret", f"That is longer than {_LONGEST // 1024} KiB and no {what}; nothing was stored.")
     if not text.strip():
         raise BotError("secret", f"No {what} was given; nothing was stored.", "Pipe it in, or paste it when asked.")
+    if any(
+        "\ud800" <= sign <= "\udfff" for sign in text
+    ):  # bytes that are no text: what is left would not be the secret
+        raise BotError("secret", f"The {what} is damaged; nothing was stored.", "Paste it again.")
     secret = clean_secret(text)
     if provider == "anthropic":
         secret = "".join(secret.split())

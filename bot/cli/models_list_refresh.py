@@ -1,22 +1,25 @@
 """`models list --refresh`: what came of asking the providers, for people and as JSON."""
 
 import argparse
-import asyncio
 import os
 from typing import TYPE_CHECKING, Any
 
+from bot.cli import exit_codes
 from bot.cli.output import complain
 from bot.models_refresh import NO_CREDENTIALS, OK, RefreshRow, refresh_models
 
 if TYPE_CHECKING:
     from bot.app import Inspection
+    from bot.interrupts import Interrupts
     from bot.models_documents import Makings
 
 
 def refresh(args: argparse.Namespace) -> tuple[RefreshRow, ...]:
-    """Ask, and keep the answers in the agent's models.json. Raises BotError."""
+    """Ask, and keep the answers in the agent's models.json. Raises BotError, and KeyboardInterrupt where a signal has ended it: not
+    before a login that is being refreshed is stored."""
     from bot.cli.models_auth import agent_named
     from bot.cli.models_opened import opened
+    from bot.interrupts import run_interruptible
     from bot.models_wiring import model_makings
     from bot.paths import Paths
 
@@ -24,7 +27,14 @@ def refresh(args: argparse.Namespace) -> tuple[RefreshRow, ...]:
     settings, inspection, _ = opened(paths)
     agent = agent_named(args.agent, inspection.rules.agents)
     makings = model_makings(settings, paths, inspection.credentials.environment, inspection.rules)
-    rows = asyncio.run(_asked(inspection, makings, args.provider, agent))
+    rows: list[RefreshRow] = []
+
+    async def asking(_: "Interrupts") -> int:
+        rows.extend(await _asked(inspection, makings, args.provider, agent))
+        return exit_codes.OK
+
+    if run_interruptible(asking) == exit_codes.INTERRUPTED:
+        raise KeyboardInterrupt
     return tuple(row for row in rows if row.outcome != NO_CREDENTIALS or args.provider is not None)
 
 

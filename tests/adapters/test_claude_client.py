@@ -264,10 +264,31 @@ async def test_an_address_of_mail_is_left_as_it_is(fake: FakeClaude, client: Cla
     assert fake.runs[0].said == "write to ada.l+x@example.com"
 
 
-@pytest.mark.parametrize("said", ["/cost", "  /compact", "\n/clear now"])
-async def test_a_text_cannot_be_a_command_of_the_program(said: str, fake: FakeClaude, client: ClaudeCliClient) -> None:
+NOTHING_SEEN = (
+    "", "  ", "\n", "\t\v\f\r ", "\u00a0", "\u1680", "\u2003", "\u2028", "\u2029", "\u202f", "\u205f", "\u3000", "\ufeff",
+    "\u200b", "\u200c", "\u200d", "\u2060", "\u180e", "\u00ad", "\u034f", "\u061c", "\u202e", "\u2066", "\ufe0f", "\u2800",
+    "\u3164", "\uffa0", "\u115f", "\x00", "\x1b", "\x1c", "\x85", "\ue000", "\U000e0020", "\U000e0101", "\ud800",
+    " \ufeff\n\u200b\u2060 ",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("before", NOTHING_SEEN, ids=ascii)
+async def test_a_text_cannot_be_a_command_of_the_program(
+    before: str, fake: FakeClaude, client: ClaudeCliClient
+) -> None:
+    """Whatever of what shows nothing the program cuts off its beginning."""
+    await text(client, f"{before}/compact /now", "fine", f"{before}/compact /now")
+    *_, told, question = (block["text"] for block in fake.runs[0].content)
+    assert question == f"{before}\u2060/compact /now"
+    assert told.count("\u2060/compact") == 1
+
+
+@pytest.mark.parametrize("said", ["a/b", "1/2", "- /x", "é/x", "👍/x", "«/x", "no command", "\ufeff", ""])
+async def test_a_text_that_can_be_no_command_is_left_as_it_is(
+    said: str, fake: FakeClaude, client: ClaudeCliClient
+) -> None:
     await text(client, said)
-    assert fake.runs[0].content[-1]["text"].lstrip().startswith("\u2060/")
+    assert fake.runs[0].said == said
 
 
 async def test_a_text_cannot_pretend_to_be_the_end_of_the_conversation(

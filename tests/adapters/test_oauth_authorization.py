@@ -69,6 +69,10 @@ def test_without_an_id_token_there_is_no_nonce() -> None:
         pytest.param("", "Nothing was pasted", id="nothing"),
         pytest.param("a b#STATE", "no code", id="a sentence"),
         pytest.param("http://[?code=1", "carries no state", id="no address at all"),
+        pytest.param("c-1\udcff", "is damaged", id="a code with what is no text"),
+        pytest.param("c-1#STATE\udcff", "is damaged", id="a state with what is no text"),
+        pytest.param(f"{HOME}?code=c-1\udcff&state=STATE", "is damaged", id="an address with what is no text"),
+        pytest.param("code=c-1&state=\ud800", "is damaged", id="half a character"),
     ],
 )
 def test_what_counts_of_what_is_pasted(text: str, verdict: str, bare_code: bool) -> None:

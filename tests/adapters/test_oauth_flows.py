@@ -291,9 +291,25 @@ async def test_what_a_server_says_while_it_is_asked(
 
 
 @pytest.mark.parametrize(
+    ("said", "slept"),
+    [
+        (0, 5), (-7, 5), (0.001, 1), (1e-300, 1), (3, 3), (2.5, 2.5), (3600, 60), (1e300, 60),
+        pytest.param(10**400, 60, id="endless"),
+        ("7", 7), ("0", 5), ("soon", 5), ("²", 5), (True, 5), (None, 5), ([1], 5), (float("nan"), 5), (float("inf"), 60),
+    ],
+)  # fmt: skip
+async def test_a_server_is_asked_as_often_as_it_says_within_reason(said: object, slept: float) -> None:
+    clock = FakeClock()
+    with ScriptedTokenServer((200, {**DEVICE, "interval": said}), GIVEN) as server:
+        provider = OAuthProvider(id="acme", device_url=f"{server.url}/d", token_url=f"{server.url}/t", client_id="c")
+        await log_in(provider, TokenEndpoint(clock), clock, lambda _: None)
+    assert clock.slept == [slept]
+
+
+@pytest.mark.parametrize(
     "changes",
     [{"verification_uri": "javascript:alert(1)"}, {"verification_uri": "https://a b"}, {"user_code": "A\x1b[2J"},
-     {"device_code": ""}, {"user_code": None}],
+     {"device_code": ""}, {"device_code": "\ud800"}, {"user_code": None}, {"user_code": " "}],
 )  # fmt: skip
 async def test_an_invitation_that_cannot_be_shown_is_none(changes: dict[str, Any]) -> None:
     with ScriptedTokenServer((200, {**DEVICE, **changes})) as server:

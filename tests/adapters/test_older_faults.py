@@ -74,7 +74,7 @@ class TestRefusals:
         out, _ = child(state_dir, "stuck").communicate(timeout=20)
         said, refusal = map(json.loads, out.splitlines())
         sentence = (
-            f"{state_dir / AUTH} is imported, but it cannot be removed: Operation not permitted. Remove it by hand."
+            f"{state_dir / AUTH} is not needed any more, but it cannot be removed: Operation not permitted. Remove it by hand."
         )
         assert said[0] == f"Older files of agent main are not imported: {sentence}"
         assert refusal == sentence, "removing the credential would not last"

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from adapters.claude_cli.executable import Executable
 from adapters.storage.guarded_file import GuardedFile
 from adapters.storage.profile_file import AuthProfileFiles
 from bot.claude_login import ClaudeLogin
@@ -322,6 +323,50 @@ def test_a_plan_is_one_word_or_nothing(plan: object, kept: str) -> None:
     login = read_login({"claudeAiOauth": {"accessToken": "a", "expiresAt": 1e12, "subscriptionType": plan}})
     assert login is not None
     assert login.plan == kept
+
+
+class TestWhereTheProgramIs:
+    """It matters at every message, so it is not searched for at every message."""
+
+    @pytest.mark.parametrize(
+        ("content", "asked"),
+        [
+            pytest.param(None, 0, id="no file"),
+            pytest.param("{", 0, id="a broken file"),
+            pytest.param('{"claudeAiOauth": {"accessToken": "a", "expiresAt": 1e12}}', 3, id="a login"),
+        ],
+    )
+    def test_it_is_asked_for_only_where_there_may_be_a_login(
+        self, content: str | None, asked: int, tmp_path: Path
+    ) -> None:
+        path = tmp_path / ".credentials.json"
+        if content is not None:
+            path.touch(0o600)
+            path.write_text(content)
+        calls: list[int] = []
+
+        def executable() -> str:
+            calls.append(1)
+            return "/bin/claude"
+
+        login = ClaudeLogin(GuardedFile(path), executable, "claude", lends=True, has_keychain=False)
+        assert login.look() is login.look() is login.look()
+        assert len(calls) == asked
+
+    def test_the_search_path_is_searched_again_only_when_it_is_gone(self, host: Host, tmp_path: Path) -> None:
+        first, second = tmp_path / "first", tmp_path / "second"
+        for folder in (first, second):
+            folder.mkdir()
+        place = Executable("claude", f"{first}:{second}", host.home)
+        assert place.find() is None
+        (second / "claude").symlink_to(host.fake.path)
+        assert place.find() == str(second / "claude"), "it may be installed at any time"
+        (first / "claude").symlink_to(host.fake.path)
+        assert place.find() == str(second / "claude"), "it is there, so nothing is searched"
+        (second / "claude").unlink()
+        assert place.find() == str(first / "claude")
+        (first / "claude").unlink()
+        assert place.find() is None
 
 
 def test_looking_for_it_costs_little(host: Host) -> None:

@@ -19,9 +19,10 @@ import pytest
 from adapters.storage.profile_file import AuthProfileFiles
 from bot.cli.main import main
 from bot.cli.models_auth import open_desk
-from bot.cli.models_auth_paste import keep
+from bot.cli.models_auth_paste import checked, keep
 from bot.config.edit import add_profile, edited, remove_profile
 from core.auth.secret import Secret
+from core.errors import BotError
 from tests.e2e.installation import Installation
 from tests.fakes.provider_server import ThreadedProviderServer
 
@@ -169,6 +170,10 @@ class TestPaste:
         assert words in err
         assert not host.store().exists()
         assert host.config.read_text() == CONFIG
+
+    def test_what_a_terminal_damages_is_refused(self) -> None:
+        with pytest.raises(BotError, match="The token is damaged"):
+            checked(f"{SECRET[:8]}\udcff{SECRET[8:]}", "acme", True)
 
     def test_bytes_that_are_no_text_are_refused(self, host: Host) -> None:
         assert "not UTF-8" in host.auth("paste-api-key", "--provider", "acme", given=b"\xff\xfe")[2]

@@ -154,6 +154,15 @@ class TestWithoutATerminal:
         code, _, err = host.run("--provider", "acme", "--method", "paste", typed="http://127.0.0.1/?code=1&state=2\n")
         assert (code, "That belongs to another login" in err, host.store().exists()) == (1, True, False)
 
+    @pytest.mark.parametrize("reading", ["surrogateescape", "strict"])
+    def test_what_is_pasted_and_is_no_text_is_told(self, host: Host, reading: str) -> None:
+        """It depends on the locale how Python reads its standard input."""
+        with host.start("--provider", "acme", "--method", "paste", PYTHONIOENCODING=f"utf-8:{reading}") as process:
+            assert process.stdin is not None
+            os.write(process.stdin.fileno(), b"http://127.0.0.1/?code=1\xff&state=2\n")
+            _, err = process.communicate(timeout=20)
+        assert (process.returncode, "What was pasted is damaged" in err, host.store().exists()) == (1, True, False), err
+
     def test_with_a_code_on_another_device(self, host: Host, idp: Idp) -> None:
         with host.start("--provider", "acme", "--device-code") as process:
             assert process.stderr is not None
@@ -269,7 +278,7 @@ class TestWithoutATerminal:
             ("--provider", "openai-codex"), 1, "auth.oauth.openai-codex: is not complete: client_id is missing.",
             id="a built-in one without what its vendor gives to each program",
         ),
-        pytest.param(("--provider", "chutes"), 1, "authorization_url, token_url, client_id", id="another one"),
+        pytest.param(("--provider", "chutes"), 1, "client_id is missing", id="another one"),
         pytest.param(("--provider", "acme", "--agent", "nobody"), 1, "Unknown agent id", id="no agent"),
         pytest.param(
             ("--provider", "acme", "--profile-id", "zeta:me"), 1, 'Auth profile "zeta:me" is for zeta, not acme.', id="foreign"
@@ -320,6 +329,9 @@ class TestOnATerminal:
         terminal.expect_exact("The address that the browser ended at")
         terminal.send("http://127.0.0.1/?code=1&state=2\r")
         terminal.expect_exact("That belongs to another login")
+        terminal.expect_exact("The address that the browser ended at")
+        os.write(terminal.child_fd, b"http://127.0.0.1/?code=1\xff&state=2\r")
+        terminal.expect_exact("What was pasted is damaged")
         terminal.expect_exact("The address that the browser ended at")
         terminal.send(f"{idp.log_in(url)}\r")
         terminal.expect_exact("Auth profile: acme:ada@example.org (acme/oauth)")

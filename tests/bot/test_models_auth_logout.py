@@ -1,5 +1,6 @@
 """`remoteclaw models auth logout`: nothing else comes into service without a word, and no name of it is left behind."""
 
+import hashlib
 import json
 import os
 import sys
@@ -13,6 +14,7 @@ from tests.bot.test_models_auth import CONFIG, Host, key, served
 
 ROOT = Path(__file__).parents[2]
 THREE = {name: key("acme") for name in ("acme:a", "acme:b", "acme:c")}
+NAME, LOGIN = "acme:me", {"type": "oauth", "provider": "acme", "access": "access-0", "refresh": "refresh-0"}
 HAD = "the order of acme had only this one, so it is gone; now these serve:"
 
 
@@ -75,19 +77,23 @@ class TestServesNow:
         found = host.json("logout", "acme:a", "--yes")
         assert found["serves_now"] == (["acme:b"] if order else ["acme:b", "acme:c"])
 
-    def test_it_is_told_before_anybody_agrees(self, host: Host) -> None:
+    @pytest.mark.parametrize("said", [b"n\n", b"\xff\n"], ids=["no", "no text"])
+    def test_it_is_told_before_anybody_agrees(self, host: Host, said: bytes) -> None:
         host.keep(THREE, order={"acme": ["acme:a"]})
         would = "the order of acme has only this one, so it would be gone; then these serve: acme:b, acme:c."
         code, out, err = host.auth("logout", "acme:a")
         assert (code, out) == (2, "")
         assert err == note(would) + "remoteclaw: Removing acme:a needs a yes. Add --yes.\n"
         before = host.store().read_bytes()
-        environment = {**os.environ, "PYTHONPATH": str(ROOT), "TERM": "dumb"}
+        environment = {**os.environ, "PYTHONPATH": str(ROOT), "TERM": "dumb", "PYTHONIOENCODING": "utf-8:strict"}
         command = ["-m", "bot", "models", "auth", "logout", "acme:a"]
-        terminal: Any = pexpect.spawn(sys.executable, command, env=environment, encoding="utf-8", timeout=20)
+        terminal: Any = pexpect.spawn(
+            sys.executable, command, env=environment, encoding="utf-8", codec_errors="replace", timeout=20
+        )
         terminal.expect_exact(would)
         terminal.expect_exact("[y/N] ")
-        terminal.sendline("n")
+        os.write(terminal.child_fd, said)
+        terminal.expect_exact("Nothing was removed.")
         terminal.expect(pexpect.EOF)
         terminal.close()
         assert (terminal.exitstatus, host.store().read_bytes()) == (2, before)
@@ -127,3 +133,46 @@ class TestOtherAgents:
         assert (code, out) == (1, "")
         assert "The credential is removed, but an order still names it, of agent writer: " in err
         assert "acme:a" not in host.stored()["profiles"]
+
+
+class TestWhatARefreshHasLeft:
+    """A refresh that is killed leaves its tokens beside the stores (adapters.storage.refresh_record)."""
+
+    def leave(self, host: Host) -> Path:
+        digest = hashlib.sha256(NAME.encode()).hexdigest()[:16]
+        before = hashlib.sha256(b"access-0\nrefresh-0").hexdigest()
+        left = host.store().with_name(f".auth-profiles.json.{digest}.{before[:16]}.refreshed")
+        left.touch(0o600)
+        new = {"access": "access-1", "refresh": "refresh-1"}
+        left.write_text(json.dumps({"profile": NAME, "provider": "acme", "before": before, "entry": new}))
+        return left
+
+    def test_goes_with_the_login(self, host: Host) -> None:
+        host.keep({NAME: LOGIN})
+        left = self.leave(host)
+        assert host.does("logout", NAME, "--yes") == f"Removed auth profile: {NAME}\n"
+        assert not left.exists()
+
+    def test_stays_while_another_agent_has_the_same_login(self, host: Host) -> None:
+        host.keep({NAME: LOGIN})
+        host.keep({NAME: LOGIN}, agent="writer")
+        left = self.leave(host)
+        host.does("logout", NAME, "--yes")
+        assert "access-1" in left.read_text()
+
+    def test_goes_when_a_key_takes_the_place_of_the_login(self, host: Host) -> None:
+        host.keep({NAME: LOGIN})
+        left = self.leave(host)
+        host.does("paste-api-key", "--provider", "acme", "--profile-id", NAME, given="sk-new-0123456789")
+        assert not left.exists()
+
+    def test_is_told_where_it_cannot_be_taken_away(self, host: Host) -> None:
+        host.keep({NAME: LOGIN})
+        left = self.leave(host)
+        left.unlink()
+        left.mkdir()  # nothing can take this away
+        code, out, err = host.auth("logout", NAME, "--yes")
+        assert (code, out) == (1, "")
+        assert f"Tokens that an earlier refresh of {NAME} has left are still there: " in err
+        assert str(left) in err
+        assert NAME not in host.stored()["profiles"]

@@ -120,6 +120,7 @@ class TestNotify:
         assert f'header = "Priority: {priority}"' in told
         assert words in told
         arguments = (host.tools.folder / "curl.arguments").read_text()
+        assert arguments.startswith("-q "), "nobody's own settings are obeyed with a token in hand"
         assert TOPIC not in arguments, "others see what a program is given"
         assert TOKEN not in arguments
         (notified,) = host.notified()
@@ -186,13 +187,14 @@ class TestNotify:
         program = tmp_path / "remoteclaw"
         program.write_text(f'#!/bin/sh\nexec "{sys.executable}" -m bot "$@"\n')
         program.chmod(0o755)
+        (host.home / ".curlrc").write_text('verbose\nproxy = "http://127.0.0.1:9"\nheader = "X-Mine: yes"\n')
         with Listener() as server:
             own = {name: value for name, value in house.environment().items() if name not in ("PATH", "HOME")}
             address = {"NOTIFY_NTFY_URL": f"{server.url}/topic", "NOTIFY_OWNERS": "", "REMOTECLAW": str(program)}
             ended = host.run("auth-notify", **own, **address)
         assert (ended.returncode, ended.stderr) == (1, "")
         ((path, headers, body),) = server.posts
-        assert (path, headers["Authorization"]) == ("/topic", f"Bearer {TOKEN}")
+        assert (path, headers["Authorization"], headers.get("X-Mine")) == ("/topic", f"Bearer {TOKEN}", None)
         assert "Expired: acme. " in body
         assert "ada@example.org" not in body
         assert "4711" not in body

@@ -237,7 +237,8 @@ class TestReal:
         assert text(chat.say("second")) == "two"
         first, second = self.asked(server)
         assert first["tools"] == []
-        assert [m["role"] for m in second["messages"]] == ["user", "assistant", "user"]
+        said = [m["role"] for m in second["messages"] if m["role"] != "system"]  # its own words about the machine
+        assert said == ["user", "assistant", "user"]
         assert {seen.key for seen in server.seen if seen.key} == {TOKEN}
 
     def test_it_reads_no_file_and_obeys_no_command(
@@ -246,9 +247,10 @@ class TestReal:
         (tmp_path / "private").write_text("WHAT-NOBODY-MAY-SEE")
         chat.say(f"read @{tmp_path}/private")
         chat.say(f'and @"{tmp_path}/private"')
-        chat.say("  /cost of it")
+        chat.say("/cost of it")
+        chat.say("\ufeff /cost of it")
         asked = self.asked(server)
-        assert len(asked) == 3
+        assert len(asked) == 4
         assert "WHAT-NOBODY-MAY-SEE" not in json.dumps(asked)
 
     @pytest.mark.parametrize(
