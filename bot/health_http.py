@@ -1,4 +1,7 @@
-"""`/healthz`, `/readyz` and `/metrics` on loopback, for monitors and service managers. GET only, no secret, no message text."""
+"""`/healthz`, `/readyz` and `/metrics` on loopback, for monitors and service managers. Read only, no secret, no message text.
+
+Only under a name of loopback: a page of the web that has its own name point here would read them otherwise.
+"""
 
 import asyncio
 import ipaddress
@@ -16,6 +19,8 @@ _PATIENCE = 5.0
 """Seconds that a client may take to ask. A monitor on the same machine needs milliseconds."""
 _LINE_LIMIT = 8192
 _MOST_HEADERS = 100
+_MOST_CLIENTS = 64
+"""At once. Each costs a file handle, and the gateway needs its own."""
 _JSON = "application/json"
 
 
@@ -60,7 +65,13 @@ async def serve_health(
 ) -> AsyncIterator[tuple[str, int]]:
     """Answer while the context is open; yields the address, with the port that a 0 became. Raises ConfigError if it is taken."""
 
+    clients: set[asyncio.StreamWriter] = set()
+
     async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        if len(clients) >= _MOST_CLIENTS:
+            writer.close()
+            return
+        clients.add(writer)
         try:
             async with asyncio.timeout(_PATIENCE):
                 writer.write(await _respond(reader, readiness, metrics))
@@ -68,6 +79,7 @@ async def serve_health(
         except (OSError, ValueError, asyncio.IncompleteReadError, TimeoutError):
             pass  # a client that says nothing sensible gets nothing; nobody here can act on it
         finally:
+            clients.discard(writer)
             writer.close()
 
     try:
@@ -83,21 +95,52 @@ async def serve_health(
 async def _respond(
     reader: asyncio.StreamReader, readiness: Callable[[], Awaitable[Readiness]], metrics: Page | None
 ) -> bytes:
-    method, target, *_ = (await reader.readuntil(b"\n")).decode("ascii", "replace").split() or [""] * 2
-    for _ in range(_MOST_HEADERS):
-        if not (await reader.readuntil(b"\n")).strip():
-            break
+    try:
+        method, target, hosts = await _asked(reader)
+    except asyncio.LimitOverrunError:
+        return _response(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE, {"error": "a line is too long"})
+    if not all(map(_is_loopback, hosts)):
+        return _response(HTTPStatus.MISDIRECTED_REQUEST, {"error": "only for loopback; a proxy has to say so in Host"})
     path = target.partition("?")[0]
     paths = ["/healthz", "/readyz", *(["/metrics"] if metrics is not None else [])]
     if path not in paths:
-        return _response(HTTPStatus.NOT_FOUND, {"error": "not found", "paths": paths})
-    if method != "GET":
-        return _response(HTTPStatus.METHOD_NOT_ALLOWED, {"error": "only GET"}, "Allow: GET\r\n")
-    if path == "/healthz":
-        return _response(HTTPStatus.OK, {"status": "ok"})
-    if path == "/metrics" and metrics is not None:
-        return _whole(HTTPStatus.OK, metrics.content_type, await metrics.make())
-    now = await readiness()
+        answer = _response(HTTPStatus.NOT_FOUND, {"error": "not found", "paths": paths})
+    elif method not in ("GET", "HEAD"):
+        answer = _response(HTTPStatus.METHOD_NOT_ALLOWED, {"error": "only GET"}, "Allow: GET, HEAD\r\n")
+    elif path == "/healthz":
+        answer = _response(HTTPStatus.OK, {"status": "ok"})
+    elif path == "/metrics" and metrics is not None:
+        answer = _whole(HTTPStatus.OK, metrics.content_type, await metrics.make())
+    else:
+        answer = _state(await readiness())
+    return answer if method != "HEAD" else answer.partition(b"\r\n\r\n")[0] + b"\r\n\r\n"
+
+
+async def _asked(reader: asyncio.StreamReader) -> tuple[str, str, list[str]]:
+    """The method, the target and every Host of a request. Raises LimitOverrunError for a line that is too long."""
+    method, target, *_ = (await reader.readuntil(b"\n")).decode("ascii", "replace").split() or [""] * 2
+    hosts = []
+    for _ in range(_MOST_HEADERS):
+        line = (await reader.readuntil(b"\n")).decode("ascii", "replace").strip()
+        if not line:
+            break
+        name, _, value = line.partition(":")
+        if name.lower() == "host":
+            hosts.append(value.strip())
+    return method, target, hosts
+
+
+def _is_loopback(host: str) -> bool:
+    name = host.rpartition(":")[0] if host.rpartition(":")[2].isdecimal() and not host.endswith("]") else host
+    if name.lower() == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(name.removeprefix("[").removesuffix("]")).is_loopback
+    except ValueError:
+        return False
+
+
+def _state(now: Readiness) -> bytes:
     status = HTTPStatus.SERVICE_UNAVAILABLE if now.reasons else HTTPStatus.OK
     word = "unready" if now.reasons else "ready"
     return _response(status, {"status": word, "reasons": list(now.reasons), **now.details})

@@ -10,6 +10,7 @@ import json
 import logging
 import os
 import re
+import stat
 import sys
 import threading
 import time
@@ -33,6 +34,11 @@ _FORMAT = "%(asctime)s %(levelname)s %(name)s: %(message)s"
 _CONTROLS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029]")
 _BREAKS = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 """What a message may not have: somebody's text could pass for a line of its own."""
+
+_PRIORITIES = (
+    (logging.CRITICAL, "<2>"), (logging.ERROR, "<3>"), (logging.WARNING, "<4>"), (logging.INFO, "<6>"), (0, "<7>"),
+)  # fmt: skip
+"""What the journal of systemd reads from the beginning of a line: `journalctl -p warning` (sd-daemon(3))."""
 
 _log = logging.getLogger(__name__)
 _redactor = Redactor()
@@ -62,9 +68,10 @@ class _RedactedLines(logging.Formatter):
     default_time_format = "%Y-%m-%dT%H:%M:%S"
     default_msec_format = "%s.%03dZ"
 
-    def __init__(self, traces: bool) -> None:
+    def __init__(self, traces: bool, to_journal: bool = False) -> None:
         super().__init__(_FORMAT)
         self.traces = traces
+        self._to_journal = to_journal
 
     def format(self, record: logging.LogRecord) -> str:
         # A copy: the formatted traceback would stay on the record, unredacted, for whoever comes next.
@@ -74,7 +81,10 @@ class _RedactedLines(logging.Formatter):
             message = f"{message} ({_in_one_line(record.exc_info[1])})"
             record.exc_info = record.exc_text = record.stack_info = None
         record.msg, record.args = _BREAKS.sub(_escaped, message), None
-        return self.written(record)
+        if not self._to_journal:
+            return self.written(record)
+        priority = next(word for level, word in _PRIORITIES if record.levelno >= level)
+        return "\n".join(priority + line for line in self.written(record).splitlines())
 
     def written(self, record: logging.LogRecord) -> str:
         """The line of a record that is ready, with its traceback below."""
@@ -107,7 +117,7 @@ def _escaped(found: re.Match[str]) -> str:
 
 
 def _in_one_line(error: BaseException | None) -> str:
-    return " ".join(f"{type(error).__name__}: {error}".split())[:500]
+    return redact(" ".join(f"{type(error).__name__}: {error}".split()))[:500]
 
 
 def set_up_logging(
@@ -125,7 +135,7 @@ def set_up_logging(
     """
     wanted = (traces if traces is not None else is_debugging()) or file is not None
     handler = _file_handler(file) if file is not None else logging.StreamHandler(stream or sys.stderr)
-    handler.setFormatter(_FORMATTERS[form](wanted))
+    handler.setFormatter(_FORMATTERS[form](wanted, file is None and stream is None and _is_journal()))
     root = logging.getLogger()
     for old in list(root.handlers):
         if isinstance(old.formatter, _RedactedLines):
@@ -138,6 +148,15 @@ def set_up_logging(
     # A failing handler would print the record, arguments and all, past every formatter.
     logging.raiseExceptions = False
     logging.captureWarnings(True)
+
+
+def _is_journal() -> bool:
+    """Whether standard error is a stream of the journal (systemd.exec(5), JOURNAL_STREAM)."""
+    try:
+        found = os.fstat(2)
+    except OSError:
+        return False
+    return os.environ.get("JOURNAL_STREAM") == f"{found.st_dev}:{found.st_ino}"
 
 
 def keeps_traces() -> bool:
@@ -159,7 +178,11 @@ class _PrivateFile(WatchedFileHandler):
 
 
 def _open_private(path: str, flags: int) -> int:
-    return os.open(path, flags | os.O_CLOEXEC, 0o600)
+    handle = os.open(path, flags | os.O_CLOEXEC, 0o600)
+    found = os.fstat(handle)
+    if stat.S_ISREG(found.st_mode) and found.st_uid == os.geteuid() and found.st_mode & 0o077:
+        os.fchmod(handle, 0o600)
+    return handle
 
 
 def _file_handler(path: Path) -> logging.Handler:

@@ -2,7 +2,9 @@
 
 import argparse
 import asyncio
+import faulthandler
 import os
+import resource
 import signal
 from collections.abc import Mapping
 from pathlib import Path
@@ -34,7 +36,15 @@ def run(args: argparse.Namespace) -> int:
     paths.create()
     file = None if settings.log.file is None else paths.state / Path(settings.log.file).expanduser()
     set_up_logging(settings.log.level, file=file, traces=True, form=settings.log.format)
+    _leave_no_core()
     return asyncio.run(serve_installation(settings, paths, environ))
+
+
+def _leave_no_core() -> None:
+    """The core of a process holds its credentials in clear. Where a crash, or a watchdog's SIGABRT, has met it is shown instead:
+    functions and lines, no values."""
+    resource.setrlimit(resource.RLIMIT_CORE, (0, resource.getrlimit(resource.RLIMIT_CORE)[1]))
+    faulthandler.enable()
 
 
 async def serve_installation(

@@ -5,6 +5,7 @@ import gc
 import io
 import json
 import logging
+import os
 import re
 import subprocess
 import sys
@@ -186,6 +187,54 @@ def test_a_log_file_that_is_moved_away_is_made_anew_and_as_closed(tmp_path: Path
     logging.getLogger("bot.x").info("second")
     assert (tmp_path / "a.log.1").read_text().endswith("first\n")
     assert (file.read_text().count("\n"), file.stat().st_mode & 0o777) == (1, 0o600)
+
+
+def test_a_log_file_that_others_could_read_is_closed(tmp_path: Path):
+    file = tmp_path / "a.log"
+    file.touch(0o666)
+    file.chmod(0o666)
+    set_up_logging("info", file=file)
+    assert file.stat().st_mode & 0o777 == 0o600
+
+
+def test_the_journal_is_told_how_much_each_line_matters(tmp_path: Path):
+    program = """
+        import logging
+        from bot.log import set_up_logging
+        set_up_logging("info", traces=True)
+        logging.getLogger("bot.x").info("fine")
+        try:
+            1 / 0
+        except ZeroDivisionError:
+            logging.getLogger("bot.x").exception("oh")
+    """
+    lines = {}
+    for name in ("journal", "other"):
+        with (tmp_path / name).open("w+") as stream:
+            found = os.fstat(stream.fileno())
+            told = f"{found.st_dev}:{found.st_ino}" if name == "journal" else "1:1"
+            environment = {**os.environ, "JOURNAL_STREAM": told}
+            subprocess.run(
+                [sys.executable, "-c", textwrap.dedent(program)], env=environment, stderr=stream, check=True, timeout=30
+            )
+            stream.seek(0)
+            lines[name] = stream.read().splitlines()
+    first, *rest = lines["journal"]
+    assert first.startswith("<6>2")
+    assert len(rest) > 2
+    assert all(line.startswith("<3>") for line in rest)
+    assert lines["other"][0].startswith("2")
+
+
+def test_an_error_in_one_line_is_cut_after_its_secret_was_hidden():
+    learn_secrets([SECRET])
+    stream = io.StringIO()
+    set_up_logging("info", stream=stream)
+    try:
+        fail("x" * 480 + SECRET)
+    except ValueError:
+        logging.getLogger("bot.x").exception("oh")
+    assert SECRET[:6] not in stream.getvalue()
 
 
 def test_a_log_file_that_cannot_be_written_is_told(tmp_path: Path):

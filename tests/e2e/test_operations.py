@@ -4,6 +4,7 @@ import http.client
 import json
 import os
 import re
+import resource
 import signal
 import socket
 from collections.abc import Iterator
@@ -45,13 +46,17 @@ class Manager:
     def hears(self) -> str:
         return self._socket.recv(200).decode()
 
-    def is_told_nothing_for(self, seconds: float) -> bool:
+    def drains(self) -> None:
+        """Forget what was told so far."""
         self._socket.settimeout(0)
         try:
             while True:
                 self._socket.recv(200)
         except BlockingIOError:
-            pass
+            self._socket.settimeout(PATIENCE)
+
+    def is_told_nothing_for(self, seconds: float) -> bool:
+        self.drains()
         self._socket.settimeout(seconds)
         try:
             self._socket.recv(200)
@@ -158,6 +163,22 @@ class TestServiceManager:
             gateway.process.send_signal(signal.SIGTERM)
             until(lambda: manager.hears() == "STOPPING=1")
             assert gateway.process.wait(PATIENCE) == 0
+
+    def test_one_that_is_ended_by_its_watchdog_shows_where_it_stood_and_leaves_no_core(self, stage: Stage) -> None:
+        """A manager sends SIGABRT. The core of a process would hold every credential in clear."""
+        limits = resource.getrlimit(resource.RLIMIT_CORE)
+        resource.setrlimit(resource.RLIMIT_CORE, (limits[1], limits[1]))
+        try:
+            gateway = stage.gateway()
+        finally:
+            resource.setrlimit(resource.RLIMIT_CORE, limits)
+        with gateway:
+            gateway.says("Health is answered")
+            assert "Max core file size        0 " in Path(f"/proc/{gateway.process.pid}/limits").read_text()
+            gateway.process.send_signal(signal.SIGABRT)
+            assert gateway.process.wait(PATIENCE) == -signal.SIGABRT
+        assert "Fatal Python error: Aborted\n" in gateway.log
+        assert not any(private in "".join(gateway.log) for private in (*KEYS.values(), stage.telegram.token))
 
     def test_a_watchdog_that_means_another_process_is_told_nothing(self, stage: Stage, manager: Manager) -> None:
         with Gateway(stage.house, NOTIFY_SOCKET=manager.address, WATCHDOG_USEC="200000", WATCHDOG_PID="1") as gateway:
