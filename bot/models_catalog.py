@@ -1,5 +1,6 @@
 """The models of an installation by what its config says, for commands that change it: also where no model is chosen yet."""
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from bot.config.catalogue import build_catalog
@@ -11,6 +12,7 @@ from core.models.catalog import Catalog
 from core.sessions.key import DEFAULT_AGENT
 
 if TYPE_CHECKING:
+    from adapters.providers.builtin import BuiltinProvider
     from bot.config.settings import Settings
     from bot.paths import Paths
 
@@ -26,7 +28,7 @@ def configured_models(settings: "Settings", paths: "Paths", agent: str = DEFAULT
 
 
 def mistakes(settings: "Settings", paths: "Paths") -> tuple[Problem, ...]:
-    """Every reference of the config that leads nowhere."""
+    """Every reference of the config that leads nowhere. That no model is chosen yet is no mistake."""
     from adapters.providers.builtin import builtin_providers
     from bot.models_wiring import models_documents
 
@@ -37,4 +39,14 @@ def mistakes(settings: "Settings", paths: "Paths") -> tuple[Problem, ...]:
     except BotError as error:
         if error.code != "no_provider":
             raise
+        return mistakes(_with_a_model(settings, builtin_providers()), paths)
     return ()
+
+
+def _with_a_model(settings: "Settings", builtin: Mapping[str, "BuiltinProvider"]) -> "Settings":
+    """The settings with a default that there is in any case, so that what else they name can be followed."""
+    from bot.config.settings import AgentDefaults, Agents, ModelChoice, Settings
+
+    name, model = next((name, p.default_model) for name, p in builtin.items() if p.default_model is not None)
+    defaults = AgentDefaults(**{**dict(settings.agents.defaults), "model": ModelChoice(primary=f"{name}/{model}")})
+    return Settings(**{**dict(settings), "agents": Agents(**{**dict(settings.agents), "defaults": defaults})})

@@ -10,7 +10,7 @@ came between.
 import logging
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Protocol
 
 from core.clock import Clock
@@ -29,6 +29,8 @@ PERSON = "person:"
 """What the address of a person's private chat begins with; their id on the platform follows."""
 _MOST_KNOWN = 10_000
 """Keys kept in memory only to spare a question to the database."""
+_KNOWN_FOR = timedelta(hours=1)
+"""How long they are: the database forgets keys too, and then a fact may be told anew."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,7 +132,7 @@ class Announcer:
         self._redact = redact
         self._clock = clock
         self._platforms: dict[tuple[str, str], tuple[Announces, Callable[[InboxItem], None]]] = {}
-        self._known: set[tuple[str, str, str]] = set()
+        self._known: dict[tuple[str, str, str], datetime] = {}
         self._dropped: set[str] = set()
 
     def serve(self, platform: Announces, take: Callable[[InboxItem], None]) -> None:
@@ -176,17 +178,22 @@ class Announcer:
         platform, _, number = sender.partition(":")
         known = spot.inbound.sender
         who = known if known.key == sender else Sender(platform, number)
-        return await self._tell(spot, replace(spot.inbound, session=session, sender=who), reply, hidden, settled)
+        await self._tell(spot, replace(spot.inbound, session=session, sender=who), reply, hidden, settled)
+        return True
 
     async def tell_person(self, person: str, key: str, reply: Reply, *, account: str = "") -> bool:
         """Say it to `platform:id` in private; the buttons are for this person. `account`: where several of a platform are served,
         through this one. Whether that is stored, now or before."""
+        return await self.news_for(person, key, reply, account=account) is not None
+
+    async def news_for(self, person: str, key: str, reply: Reply, *, account: str = "") -> bool | None:
+        """The same: whether it is stored now, or was before. None: they cannot be told."""
         platform, _, number = person.partition(":")
         names = sorted(name for name in self._platforms if name[0] == platform and account in ("", name[1]))
         spot = self._spot(Chat(*names[0], f"{PERSON}{number}"), key) if names else None
         if spot is None:
             self._drop(f"{person} cannot be told something: {platform} is not served here.")
-            return False
+            return None
         return await self._tell(spot, replace(spot.inbound, sender=Sender(platform, number)), reply)
 
     async def tell_owners(self, key: str, reply: Reply) -> int:
@@ -221,22 +228,24 @@ class Announcer:
     async def _tell(
         self, spot: _Spot, to: Inbound, reply: Reply, hidden: Iterable[str] = (), settled: Settled | None = None
     ) -> bool:
+        """Whether it is stored now; False: it was before."""
         name = (spot.update.platform, spot.update.account, spot.update.key)
-        if name in self._known:
-            return True
+        now = self._clock.now()
+        if name in self._known and abs(now - self._known[name]) < _KNOWN_FOR:
+            return False
         reply = Screen(self._redact, hidden).reply(reply)
         shown: tuple[Shown, ...] = ()
         if reply.buttons and not reply.token:
             reply = replace(reply, buttons=tuple(_for_pressing(button) for button in reply.buttons))
             shown = (self._offers.made(to, reply),)
             reply = replace(reply, token=shown[0].token)
-        item = await self._stored.announce(spot.update, (reply_to_json(reply),), self._clock.now(), shown, settled)
+        item = await self._stored.announce(spot.update, (reply_to_json(reply),), now, shown, settled)
         if len(self._known) >= _MOST_KNOWN:
             self._known.clear()
-        self._known.add(name)
+        self._known[name] = now
         if item is not None:
             spot.take(item)
-        return True
+        return item is not None
 
     def _drop(self, sentence: str) -> None:
         """Logged once for each: what is not served is asked for again and again."""

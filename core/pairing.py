@@ -8,7 +8,7 @@ never paired: who was paired and became one is, until that is revoked. `Pairing`
 import logging
 import secrets
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -185,16 +185,14 @@ class Pairing:
                 await self._tell(request)
 
     async def _decide(self, named: str, state: PairingState, by: str, access: AccessRules) -> PairingRequest:
-        named, now = named.strip() if ":" in named else named.strip().upper(), self._clock.now()
+        named, now = _as_stored(named), self._clock.now()
         meant = next((one.person for one in await self._store.waiting(now) if one.code == named), named)
         _refuse_owner(meant, access)
         request = await self._store.decide(named, state, by, now)
         if request is None:
-            what = f"There is no open request {shown(named)}: a code holds {format_duration(CODE_HOLDS)}."
-            raise UserError("pairing_unknown", f"{what} Nothing was changed.", _LOOK)
+            raise _no_request(named)
         if request.state is not state or request.decided_by != by:
-            what = f"{request.title} was already {request.state} by {request.decided_by}. Nothing was changed."
-            raise UserError("pairing_decided", what, _LOOK)
+            raise _decided(request)
         return request
 
     async def _tell(self, request: PairingRequest) -> None:
@@ -210,6 +208,18 @@ class Pairing:
                 await self._herald.tell_person(request.person, key, news, account=request.account)
         except StorageError as error:
             log.error("a pairing could not be told: %s", error)
+
+
+def request_named(found: Iterable[PairingRequest], named: str, now: datetime) -> PairingRequest:
+    """Whom a code or an id names: who waits or was let in, and by the id also who was turned away. Raises UserError:
+    pairing_unknown, pairing_decided."""
+    named = _as_stored(named)
+    request = next((one for one in found if named in (one.person, one.code)), None)
+    if request is None or (request.state is PairingState.WAITING and request.expires_at <= now):
+        raise _no_request(named)
+    if request.state is PairingState.DENIED and named != request.person:
+        raise _decided(request)
+    return request
 
 
 def put_out(request: PairingRequest, access: AccessRules) -> str:
@@ -240,6 +250,21 @@ def request_view(request: PairingRequest) -> dict[str, str | None]:
         "decided_by": request.decided_by,
         "decided_at": iso(request.decided_at),
     }
+
+
+def _as_stored(named: str) -> str:
+    """A code or an id as people type it."""
+    return named.strip() if ":" in named else named.strip().upper()
+
+
+def _no_request(named: str) -> UserError:
+    what = f"There is no open request {shown(named)}: a code holds {format_duration(CODE_HOLDS)}."
+    return UserError("pairing_unknown", f"{what} Nothing was changed.", _LOOK)
+
+
+def _decided(request: PairingRequest) -> UserError:
+    what = f"{request.title} was already {request.state} by {request.decided_by}. Nothing was changed."
+    return UserError("pairing_decided", what, _LOOK)
 
 
 def _asks(inbound: Inbound) -> bool:

@@ -160,6 +160,7 @@ JSON_OF = {
     "models auth clear": ("models", "auth", "clear", "acme:manual"),
     "models auth logout": ("models", "auth", "logout", "acme:manual", "--yes"),
     "secrets apply": ("secrets", "apply", "--from", "plan.json", "--dry-run"),
+    "config path": ("config", "path"),
     "config get": ("config", "get", "agents.defaults.model"),
     "config set": ("config", "set", "session.footer", "tokens"),
     "config unset": ("config", "unset", "session.footer"),

@@ -7,13 +7,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from bot.cli import exit_codes
-from bot.cli.output import complain, say
+from bot.cli.output import complain, say, say_json
 from bot.cli.parsers import take_flags_anywhere
+from core.errors import BotError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from bot.config.settings import Settings
+    from bot.paths import Paths
     from core.models.document import ModelsDocument
 
 _MODULES = {"get": "bot.cli.config_get", "set": "bot.cli.config_set", "unset": "bot.cli.config_set"}
@@ -27,13 +29,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     validate.add_argument(
         "--example", metavar="FILE", type=Path, help="check this file instead, with stand-ins for missing variables"
     )
-    verbs.add_parser("path", help="show where the configuration is read from")
+    where = verbs.add_parser("path", help="show where the configuration is read from")
     get = verbs.add_parser("get", help="show a setting, or what holds where it is not written")
     change = verbs.add_parser("set", help="change a setting; nothing is written that is not right")
     unset = verbs.add_parser("unset", help="take a setting out")
+    for verb in (validate, where, get, change, unset):
+        verb.add_argument("--json", action="store_true", help="print JSON")
     for verb in (get, change, unset):
         verb.add_argument("place", metavar="PATH", help=_PLACE)
-        verb.add_argument("--json", action="store_true", help="print JSON")
     change.add_argument("value", metavar="VALUE", nargs="?", help="a text, a number, true or false")
     source = change.add_mutually_exclusive_group()
     source.add_argument("--json-value", action="store_true", help="VALUE is JSON: for lists and tables")
@@ -50,41 +53,72 @@ def run(args: argparse.Namespace) -> int:
         module: Any = import_module(_MODULES[args.verb])
         code: int = module.run(args, paths)
         return code
-    if args.verb == "path":
+    if args.verb == "validate":
+        return _validate(args, paths)
+    if args.json:
+        say_json({"config_path": str(paths.config)})
+    else:
         say(str(paths.config))
-        return exit_codes.OK
+    return exit_codes.OK
+
+
+def _validate(args: argparse.Namespace, paths: "Paths") -> int:
+    """With --json the mistakes are on standard output too. Raises BotError."""
+    path = paths.config if args.example is None else args.example
+    try:
+        counted = _counted(*_read(args.example, paths))
+    except BotError as error:
+        if args.json:
+            say_json({"config_path": str(path), "valid": False, "problems": _problems(error)})
+        raise
+    if args.json:
+        say_json({"config_path": str(path), "valid": True, "problems": [], **counted})
+    else:
+        words = ", ".join(_in_words(counted[name], name) for name in ("providers", "models", "agents"))
+        say(f"{path} is valid: {words}, default {counted['default']}.")
+    if args.example is None and (problem := paths.problem()):
+        complain(problem)
+    return exit_codes.OK
+
+
+def _read(example: Path | None, paths: "Paths") -> "tuple[Settings, Mapping[str, ModelsDocument]]":
+    """What is checked. Raises BotError."""
     from bot.config import load_settings
     from bot.environment import read_environment
     from bot.models_wiring import models_documents
     from bot.settings_wiring import open_settings
 
-    if args.example is not None:
-        environ = {**_stand_ins(args.example), **os.environ}
-        say(_validated(args.example, load_settings(args.example, environ), {}))
-        return exit_codes.OK
+    if example is not None:
+        return load_settings(example, {**_stand_ins(example), **os.environ}), {}
     settings, _ = open_settings(paths, read_environment())
-    say(_validated(paths.config, settings, models_documents(settings, paths)))
-    if problem := paths.problem():
-        complain(problem)
-    return exit_codes.OK
+    return settings, models_documents(settings, paths)
 
 
-def _validated(path: Path, settings: "Settings", documents: "Mapping[str, ModelsDocument]") -> str:
-    """One line that says what the configuration comes to."""
+def _problems(error: BotError) -> list[dict[str, str]]:
+    from bot.config.problems import InvalidConfig, Problem
+    from bot.log import redact
+
+    found = error.problems if isinstance(error, InvalidConfig) else [Problem("", str(error))]
+    return [{"path": redact(problem.path), "message": redact(problem.message)} for problem in found]
+
+
+def _counted(settings: "Settings", documents: "Mapping[str, ModelsDocument]") -> dict[str, Any]:
+    """What the configuration comes to. Raises BotError."""
     from adapters.providers.builtin import builtin_providers
     from bot.config.rules import build_rules
 
     rules = build_rules(settings, builtin_providers(), documents)
     configured = [provider for provider in rules.catalog.providers.values() if provider.is_configured]
-    models = sum(len(provider.models) for provider in configured)
-    return (
-        f"{path} is valid: {_counted(len(configured), 'provider')}, {_counted(models, 'model')}, "
-        f"{_counted(len(rules.agents), 'agent')}, default {rules.agents['main'].default}."
-    )
+    return {
+        "providers": len(configured),
+        "models": sum(len(provider.models) for provider in configured),
+        "agents": len(rules.agents),
+        "default": str(rules.agents["main"].default),
+    }
 
 
-def _counted(number: int, word: str) -> str:
-    return f"{number} {word}" if number == 1 else f"{number} {word}s"
+def _in_words(number: int, words: str) -> str:
+    return f"{number} {words.removesuffix('s') if number == 1 else words}"
 
 
 def _stand_ins(path: Path) -> dict[str, str]:

@@ -1,7 +1,10 @@
-"""`config get`: a setting as it is written, or the default. A secret is never shown, only a reference to one."""
+"""`config get`: a setting as it is written, or the default. A secret is never shown, only a reference to one.
+
+Where the settings have nothing, and under names that somebody else has made, anything may stand: nothing of that is shown either.
+"""
 
 import argparse
-import copy
+import re
 from collections.abc import Mapping
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
@@ -10,8 +13,9 @@ from bot.cli import exit_codes
 from bot.cli.output import complain, say, say_json
 from bot.config.place import NotSet, default_at, kind_at, parse_place, value_at
 from bot.config.problems import Location, did_you_mean, dotted
-from bot.config.section import Section, is_section, keys_of, kinds_of
+from bot.config.section import Section, inside, is_section, keys_of, kinds_of
 from core.auth.refs import is_ref, read_ref
+from core.auth.secret import Secret
 from core.durations import format_duration
 from core.errors import BotError, UserError
 
@@ -19,6 +23,7 @@ if TYPE_CHECKING:
     from bot.paths import Paths
 
 HIDDEN = "<hidden>"
+_ADDRESS = re.compile(r"(?P<scheme>\w://)(?P<person>\S*@)?(?P<place>[^\s?#]*)(?P<rest>[?#]\S+)?")
 
 
 def run(args: argparse.Namespace, paths: "Paths") -> int:
@@ -49,17 +54,46 @@ def _tree(paths: "Paths") -> dict[str, Any]:
 
 
 def without_secrets(tree: Mapping[str, Any]) -> dict[str, Any]:
-    """The tree with `<hidden>` in the place of every secret that is no reference, and of what repeats one elsewhere."""
+    """The tree with `<hidden>` in the place of everything that is or may be a secret and is no reference."""
+    from bot.config.settings import Settings
     from bot.log import learn_secrets
     from bot.secret_places import secret_fields
 
-    clean = copy.deepcopy(dict(tree))
-    for field in list(secret_fields(tree)):
-        if not _is_reference(field.value):
-            if isinstance(field.value, str):
-                learn_secrets([field.value])
-            value_at(clean, field.path[:-1])[field.path[-1]] = HIDDEN
-    return clean
+    values = [field.value for field in secret_fields(tree) if not _is_reference(field.value)]
+    learn_secrets(value for value in values if isinstance(value, str))
+    return {key: _clean(part, inside(Settings, key)) for key, part in tree.items()}
+
+
+def _clean(value: object, kind: object) -> Any:
+    """A value where a setting of this type belongs; None: where none does."""
+    if kind is None or Secret in kinds_of(kind):
+        return value if _is_reference(value) else HIDDEN
+    if isinstance(value, Mapping):
+        return {key: _clean(part, _named_inside(kind, key)) for key, part in value.items()}
+    if isinstance(value, list):
+        return [_clean(part, inside(kind, n)) for n, part in enumerate(value)]
+    return _harmless(value) if isinstance(value, str) else value
+
+
+def _named_inside(kind: object, key: str) -> object:
+    """The type of what stands under a key; None also for a text whose name the settings do not give, such as a parameter that a
+    provider wants."""
+    found = inside(kind, key)
+    is_ours = any(is_section(one) and key in keys_of(one) for one in kinds_of(kind))
+    return found if is_ours or str not in kinds_of(found) else None
+
+
+def _harmless(text: str) -> str:
+    """Without what is a secret elsewhere or looks like one, and of addresses only the place."""
+    from bot.log import redact
+
+    return _ADDRESS.sub(_place_alone, redact(text))
+
+
+def _place_alone(address: re.Match[str]) -> str:
+    person = f"{HIDDEN}@" if address["person"] else ""
+    rest = f"{address['rest'][0]}{HIDDEN}" if address["rest"] else ""
+    return f"{address['scheme']}{person}{address['place']}{rest}"
 
 
 def _is_reference(value: object) -> bool:
@@ -74,26 +108,20 @@ def _is_reference(value: object) -> bool:
 
 def _found(tree: Mapping[str, Any], place: Location) -> tuple[Any, str]:
     try:
-        return _known_hidden(value_at(tree, place)), "file"
+        return value_at(tree, place), "file"
     except NotSet:
         pass
     if kind_at(place) is None:
-        raise BotError("config", f"{dotted(place)} is not a setting.{_meant(place)}")
+        raise unknown(place)
     try:
         return plain(default_at(place)), "default"
     except NotSet:
         raise BotError("config", f"{dotted(place)} is not set, and has no default.") from None
 
 
-def _known_hidden(value: Any) -> Any:
-    """Without the values that are secrets elsewhere in the file."""
-    from bot.log import redact_known
-
-    if isinstance(value, Mapping):
-        return {key: _known_hidden(part) for key, part in value.items()}
-    if isinstance(value, list):
-        return [_known_hidden(part) for part in value]
-    return redact_known(value) if isinstance(value, str) else value
+def unknown(place: Location) -> BotError:
+    """The error for a place that the settings do not have."""
+    return BotError("config", f"{dotted(place)} is not a setting.{_meant(place)}")
 
 
 def _meant(place: Location) -> str:

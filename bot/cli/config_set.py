@@ -10,9 +10,10 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from bot.cli import exit_codes
+from bot.cli.config_get import unknown
 from bot.cli.output import complain, say, say_json
-from bot.config.place import kind_at, parse_place
-from bot.config.problems import Location, dotted
+from bot.config.place import NotSet, kind_at, parse_place, value_at
+from bot.config.problems import InvalidConfig, Location, dotted
 from bot.config.section import kinds_of
 from bot.config.substitution import variables
 from core.auth.refs import is_ref, read_ref
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from bot.paths import Paths
 
 _LONGEST = 256 * 1024
+_EXAMPLES = {"base_url": "http://127.0.0.1:9000/v1", "api": "openai-completions", "provider": "acme"}
 
 
 def run(args: argparse.Namespace, paths: "Paths") -> int:
@@ -44,7 +46,12 @@ def run(args: argparse.Namespace, paths: "Paths") -> int:
     except UserError as error:
         complain(str(error))
         return exit_codes.USAGE
-    is_updated = _write(paths, change)
+    try:
+        is_updated = write_change(paths, change)
+    except InvalidConfig as error:
+        raise InvalidConfig(error.problems, _together(place, error, paths) or error.hint) from None
+    if args.verb == "unset" and not is_updated and kind_at(place) is None:
+        raise unknown(place)
     if args.json:
         say_json({"path": dotted(place), "config_path": str(paths.config), "config_updated": is_updated})
     else:
@@ -66,7 +73,7 @@ def _value(args: argparse.Namespace, place: Location) -> Any:
     if _is_secret(place):
         return _secret(args, place)
     if args.stdin:
-        text = _typed()
+        text = _given(place)
     elif args.value is None:
         raise UserError("usage", "VALUE is missing.", "Write it behind the path.")
     else:
@@ -97,7 +104,7 @@ def _secret(args: argparse.Namespace, place: Location) -> Any:
     elif args.value is not None:
         value = args.value
     else:
-        text = _typed() if args.stdin or not _has_terminal() else _asked(place)
+        text = _given(place)
         _learn(text)
         secret = clean_secret(text)
         if not secret:
@@ -114,17 +121,12 @@ def _secret(args: argparse.Namespace, place: Location) -> Any:
     return value
 
 
-def _has_terminal() -> bool:
-    return sys.stdin is not None and sys.stdin.isatty()
+def _given(place: Location) -> str:
+    """What standard input holds. Who types it at a terminal is asked, and does not see it."""
+    if sys.stdin is not None and sys.stdin.isatty():
+        from bot.cli.prompts import ask_secret
 
-
-def _asked(place: Location) -> str:
-    from bot.cli.prompts import ask_secret
-
-    return ask_secret(f"{dotted(place)} (it is not shown): ")
-
-
-def _typed() -> str:
+        return ask_secret(f"{dotted(place)} (it is not shown): ")
     try:
         text = sys.stdin.buffer.read(_LONGEST).decode("utf-8-sig") if sys.stdin is not None else ""
     except UnicodeDecodeError:
@@ -176,11 +178,36 @@ def _refuse_secrets_inside(place: Location, value: object) -> None:
             )
 
 
-def _write(paths: "Paths", change: "TreeChange") -> bool:
-    """Write the change; whether the file differs. What is wrong already must be mended by it, or the file stays."""
+def _together(place: Location, error: InvalidConfig, paths: "Paths") -> str:
+    """The hint where a table cannot begin with one setting alone, because others must be there with it; else nothing."""
+    import shlex
+
+    missing = [parse_place(problem.path) for problem in error.problems if problem.message.startswith("is missing")]
+    beside = (one[:-1] for one in missing if 1 < len(one) <= len(place))
+    table = next((one for one in beside if one == place[: len(one)]), None)
+    if table is None or _stands(paths, table):
+        return ""
+    names = dict.fromkeys([place[len(table)], *(one[-1] for one in missing if one[:-1] == table)])
+    values = {str(name): "${NAME}" if _is_secret((*table, name)) else _EXAMPLES.get(str(name), "...") for name in names}
+    words = f"{shlex.quote(dotted(table))} {shlex.quote(json.dumps(values))}"
+    return f"What must be there together is set at once: remoteclaw config set --json-value {words}"
+
+
+def _stands(paths: "Paths", table: Location) -> bool:
+    from bot.config.load import read_toml
+
+    try:
+        value_at(read_toml(paths.config), table)
+    except (NotSet, BotError):
+        return False
+    return True
+
+
+def write_change(paths: "Paths", change: "TreeChange") -> bool:
+    """Write the change; whether the file differs. What is wrong already must be mended by it, or the file stays. Raises
+    ConfigError, StoreError."""
     from bot.app import open_secrets
     from bot.config.edit import edited, settings_of
-    from bot.config.problems import InvalidConfig
     from bot.models_catalog import mistakes
 
     environ, name = _environment(paths), str(paths.config)

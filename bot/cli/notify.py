@@ -21,17 +21,20 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """0 it is stored for at least one owner, and delivered by the gateway; 1 nobody can be told. Raises BotError."""
+    """0 it is stored for at least one owner, now or before, and delivered by the gateway; 1 nobody can be told. Raises BotError."""
     from bot.control import ask
     from bot.paths import Paths
 
     text = args.text if args.text is not None else _typed()
     answer = ask(Paths.of(os.environ).state, "notify", _SECONDS, text=text, once=args.once)
+    owners, told, already = (answer[name] for name in ("owners", "told", "told_already"))
     if args.json:
-        say_json({"owners": answer["owners"], "told": answer["told"]})
-    elif answer["told"]:
-        say(f"Told to {answer['told']} of {answer['owners']} owners.")
-    if answer["told"]:
+        say_json({"owners": owners, "told": told, "told_already": already})
+    elif told:
+        say(f"Told to {told} of {owners} owners{f'; told already to {already}' if already else ''}.")
+    elif already:
+        say(f"Told already to {already} of {owners} owners: nothing was sent.")
+    if told or already:
         return exit_codes.OK
     complain("No owner can be told: access.owners names nobody on a platform that the gateway serves.")
     return exit_codes.FAILED

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from core.resolution.rules import AccessRules
 
 _DONE = {
-    "approve": "{who} is let in, in private chats.",
+    "approve": "{who} is let in, in private chats.\nTo make them an owner: remoteclaw pairing approve {id} --owner",
     "deny": "{who} is turned away.",
 }
 
@@ -35,6 +35,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     listed = verbs.add_parser("list", help="show open requests and who is paired (the default)")
     approve = verbs.add_parser("approve", help="let somebody in")
     approve.add_argument("named", metavar="CODE", help="the code that they were given, or their id after a denial")
+    approve.add_argument("--owner", action="store_true", help="make them an owner, who may everything")
     deny = verbs.add_parser("deny", help="turn somebody away, for a day")
     deny.add_argument("named", metavar="CODE", help="the code that they were given")
     revoke = verbs.add_parser("revoke", help="put somebody out who was let in")
@@ -50,20 +51,25 @@ def run(args: argparse.Namespace) -> int:
     from core.pairing import NO_CODES, put_out, request_view
     from core.sessions.key import ONE_FOR_ALL
 
-    database, access, dm_scope = _installation(Paths.of(os.environ), make=args.verb not in (None, "list"))
+    paths = Paths.of(os.environ)
+    database, access, dm_scope = _installation(paths, make=args.verb not in (None, "list"))
     clock = SystemClock()
     if args.verb in (None, "list"):
         if dm_scope == ONE_FOR_ALL:
             complain(NO_CODES)
         _say_list(database, access, clock.now(), args.json)
         return OK
+    if args.verb == "approve" and args.owner:
+        from bot.cli.pairing_owner import make_owner
+
+        return make_owner(args.named, paths, database, access, clock.now(), args.json)
     request = _decided(args.verb, args.named, database, access, clock)
     if args.json:
         say_json(request_view(request))
     elif args.verb == "revoke":
         say(on_one_line(put_out(request, access)))
     else:
-        say(_DONE[args.verb].format(who=on_one_line(request.title)))
+        say(_DONE[args.verb].format(who=on_one_line(request.title), id=request.person))
     return OK
 
 
@@ -113,6 +119,8 @@ def _say_list(database: "Path", access: "AccessRules", now: datetime, as_json: b
     if waiting:
         rows = [(one.code, one.person, one.name, iso(one.asked_at) or "", iso(one.expires_at) or "") for one in waiting]
         say_table(("Code", "Asks to be let in", "Name", "Asked", "Until"), rows)
+        if not access.owners:
+            say("This bot has no owner yet. To make somebody one: remoteclaw pairing approve CODE --owner")
     else:
         say("Nobody asks to be let in.")
     say("")

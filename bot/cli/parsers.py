@@ -5,11 +5,13 @@ arguments of `models auth` than on the credentials.
 """
 
 import argparse
+import re
 from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
 
 Fill = Callable[[argparse.ArgumentParser], None]
+_FLAG = re.compile(r"--[a-z][a-z-]*")
 
 
 class Parser(argparse.ArgumentParser):
@@ -59,4 +61,4 @@ def take_flags_anywhere(parser: argparse.ArgumentParser) -> None:
 
 def _flags_first(words: Sequence[str]) -> list[str]:
     end = words.index("--") if "--" in words else len(words)
-    return [*sorted(words[:end], key=lambda word: not word.startswith("--")), *words[end:]]
+    return [*sorted(words[:end], key=lambda word: _FLAG.fullmatch(word) is None), *words[end:]]

@@ -1,7 +1,7 @@
 """`sessions clear`: a conversation begins anew, and what was chosen in it is released.
 
 A choice is not taken away without a word: it is given an end that has come, so that its chat is told by whoever watches over
-choices that end, or with its next message.
+choices that end, within half a minute, or with its next message.
 """
 
 import argparse
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 _TRIES = 5
 """A session that somebody changes at the same time is read again so often."""
+_RELEASED = "its choice is released, and its chat is told within half a minute, or with its next message"
 _ASKED = {
     "history": "Erase the conversation of {key} ({messages} messages)?",
     "choice": "Release what was chosen in {key}? Its chat is told.",
@@ -45,8 +46,7 @@ def run(args: argparse.Namespace, inspection: "Inspection", database: Callable[[
         if not confirm(_ASKED[what].format(key=seen.key, messages=seen.messages), default=False):
             complain("Nothing was changed.")
             return exit_codes.FAILED
-    before = _clear(inspection, database(), seen.key, what)
-    released = what != "history" and before.current(inspection.clock.now()) is not None
+    released = _clear(inspection, database(), seen.key, what)
     erased = seen.messages if what != "choice" else 0
     if args.json:
         say_json({"session": str(seen.key), "cleared": what, "messages_erased": erased, "choice_released": released})
@@ -54,13 +54,13 @@ def run(args: argparse.Namespace, inspection: "Inspection", database: Callable[[
     if what != "choice":
         say(f"{seen.key}: the conversation begins anew ({erased} messages erased).")
     if what != "history":
-        told = "its choice is released, and its chat is told" if released else "nothing was chosen there"
+        told = _RELEASED if released else "nothing was chosen there"
         say(f"{seen.key}: {told}.")
     return exit_codes.OK
 
 
-def _clear(inspection: "Inspection", database: Path, key: SessionKey, what: str) -> Session:
-    """Clear it; the session as it was before. Raises StorageError."""
+def _clear(inspection: "Inspection", database: Path, key: SessionKey, what: str) -> bool:
+    """Clear it; whether a choice was released. Raises StorageError."""
     import asyncio
 
     from bot.sessions_wiring import open_sessions
@@ -69,10 +69,13 @@ def _clear(inspection: "Inspection", database: Path, key: SessionKey, what: str)
         for left in reversed(range(_TRIES)):
             now = inspection.clock.now()
             before = inspection.state.read((key,)).sessions[key]
+            releases = what != "history" and before.current(now) is not None
+            if what == "choice" and not releases:
+                return False
             after = cleared(before, what, now)
             try:
                 asyncio.run(store.save_choice(after, (_decision(inspection, before, what, now),)))
-                return before
+                return releases
             except LostRace:
                 if not left:
                     raise
@@ -86,7 +89,7 @@ def cleared(session: Session, what: str, now: datetime) -> Session:
     standing = session.standing(now)
     if what == "history" or not standing:
         return fresh
-    ended = tuple(choice if choice.ended(now) else replace(choice, expires_at=now) for choice in fresh.choices)
+    ended = tuple(choice if choice.ended(now) else choice.cleared(now) for choice in fresh.choices)
     return replace(fresh, choices=ended, undo=standing, served=None)
 
 

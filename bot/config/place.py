@@ -119,6 +119,8 @@ def table_of(tree: Any, place: Location) -> Any:
 
 
 def _part_of(tree: Any, part: str | int, above: Location) -> Any:
+    if isinstance(tree, str):
+        raise LookupError  # its characters are no settings
     return tree[spelled(tree, part, above)]
 
 

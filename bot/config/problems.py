@@ -9,14 +9,27 @@ from core.errors import ConfigError
 Location = tuple[str | int, ...]
 
 _BARE = re.compile(r"[A-Za-z0-9_-]+")
+_MEANT = re.compile(r" (?:Did you mean |Known here: )")
+"""Where in a sentence `did_you_mean` begins."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Problem:
-    """One mistake. `path` is dotted as in TOML; `message` continues the sentence that it begins."""
+    """One mistake. `path` is dotted as in TOML; `message` continues the sentence that it begins. Two are the same where the same is
+    wrong at the same place: what was probably meant changes with everything else that the config names."""
 
     path: str
     message: str
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Problem) and self._wrong == other._wrong
+
+    def __hash__(self) -> int:
+        return hash(self._wrong)
+
+    @property
+    def _wrong(self) -> tuple[str, str]:
+        return self.path, _MEANT.split(self.message, maxsplit=1)[0]
 
     def __str__(self) -> str:
         return f"{self.path}: {self.message}" if self.path else self.message

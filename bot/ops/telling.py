@@ -17,7 +17,7 @@ _LONGEST_NAME = 100
 
 async def tell_owners(app: "App", request: Mapping[str, Any]) -> Mapping[str, Any]:
     """Tell `text` to every owner on a platform that is served, each once. With `once` a text of that name is told once in three
-    days, whatever it says. Gives how many owners there are and were told. Raises UserError, StorageError."""
+    days, whatever it says. Gives how many owners there are, are told now and were told already. Raises UserError, StorageError."""
     text, once = request.get("text"), request.get("once") or ""
     if not isinstance(text, str) or not text.strip() or len(text) > LONGEST:
         raise UserError("usage", f"What is told must have 1 to {LONGEST} characters.")
@@ -26,5 +26,5 @@ async def tell_owners(app: "App", request: Mapping[str, Any]) -> Mapping[str, An
     reply = Reply(kind=ReplyKind.NOTICE, text=text.strip())
     key = f"host:{once}" if once else f"host:{secrets.token_hex(8)}"
     owners = sorted(app.rules.access.owners)
-    told = [owner for owner in owners if await app.announcer.tell_person(owner, key, reply)]
-    return {"owners": len(owners), "told": len(told)}
+    told = [await app.announcer.news_for(owner, key, reply) for owner in owners]
+    return {"owners": len(owners), "told": told.count(True), "told_already": told.count(False)}

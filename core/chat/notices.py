@@ -113,7 +113,8 @@ def stopped_early(stop: Stop, is_begun: bool = False) -> Reply:
 
 
 def ended(snapshot: Snapshot, choices: Sequence[Choice], now_chosen: str) -> tuple[str, tuple[Decision, ...]]:
-    """What is told when choices have ended by themselves: one line each, and what holds now."""
+    """What is told of choices that have ended: one line each, and what holds now. The decisions are those that nobody has made:
+    whoever clears a choice from outside leaves one with their name."""
     default = snapshot.agent.default
     decisions = tuple(
         Decision(
@@ -122,9 +123,18 @@ def ended(snapshot: Snapshot, choices: Sequence[Choice], now_chosen: str) -> tup
             action="ended",
             before=words.choice_name(choice, default),
             after=now_chosen,
-            reason="its time is over" if choice.expires_at is not None else "it was for one turn",
+            reason=_why_ended(choice),
         )
         for choice in choices
     )
     lines = [f"{d.before} has ended: {d.reason}. Now {d.after}." for d in decisions]
-    return "\n".join(lines), decisions
+    if any(choice.is_cleared for choice in choices):
+        lines.append("/model undo brings it back; /model why says who has cleared it.")
+    made = zip(choices, decisions, strict=True)
+    return "\n".join(lines), tuple(decision for choice, decision in made if not choice.is_cleared)
+
+
+def _why_ended(choice: Choice) -> str:
+    if choice.is_cleared:
+        return "the operator has cleared it on the host"
+    return "its time is over" if choice.expires_at is not None else "it was for one turn"

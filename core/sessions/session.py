@@ -45,6 +45,16 @@ class Choice:
         """Whether it ends by itself."""
         return self.expires_at is not None or self.turns_left is not None
 
+    @property
+    def is_cleared(self) -> bool:
+        """Whether it was ended from outside of its chat: a choice for turns is removed with its last one, and never stored
+        without any."""
+        return self.turns_left == 0
+
+    def cleared(self, now: datetime) -> "Choice":
+        """With an end that has come. Who is in its chat is told as of any other end."""
+        return replace(self, expires_at=now, turns_left=0)
+
     def ended(self, now: datetime) -> bool:
         """Whether its time or its turns are over."""
         if self.turns_left is not None and self.turns_left <= 0:

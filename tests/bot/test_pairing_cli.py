@@ -5,6 +5,7 @@ import json
 import sqlite3
 import subprocess
 import sys
+import tomllib
 from contextlib import closing
 from datetime import timedelta
 from pathlib import Path
@@ -65,7 +66,8 @@ def host(state_dir: Path, capsys: pytest.CaptureFixture[str]):
 def test_a_decision_on_the_host_holds_for_the_next_request_of_a_running_gateway(host: Host) -> None:
     host.knock(7, "ABCDEFGH")
     assert host.paired() == frozenset()
-    assert host.pairing("approve", "abcdefgh") == (0, 'telegram:7 "Zed" is let in, in private chats.\n', "")
+    told = 'telegram:7 "Zed" is let in, in private chats.\nTo make them an owner: remoteclaw pairing approve telegram:7 --owner\n'
+    assert host.pairing("approve", "abcdefgh") == (0, told, "")
     assert host.paired() == {"telegram:7"}
     assert host.pairing("revoke", "telegram:7") == (0, 'telegram:7 "Zed" is put out.\n', "")
     assert host.paired() == frozenset()
@@ -195,3 +197,76 @@ def test_the_list_says_why_strangers_get_no_codes(host: Host) -> None:
         code, _, err = host.pairing(*arguments)
         assert code == 0
         assert 'session.dm_scope is "main": all private chats are one conversation' in err
+
+
+OWNED = """\
+# of Ada
+[access]  # who may what
+owners = [
+  "telegram:1", # ada
+]
+[log]
+level = "debug"
+"""
+
+
+class TestOwner:
+    @pytest.mark.parametrize("named", ["abcdefgh", "telegram:7"])
+    @pytest.mark.parametrize("is_paired", [False, True], ids=["who waits", "who was let in"])
+    def test_somebody_becomes_one_in_the_configuration_and_nothing_else_changes(
+        self, named: str, is_paired: bool, host: Host
+    ) -> None:
+        file = host.state / "config.toml"
+        file.write_text(OWNED)
+        host.knock(7, "ABCDEFGH")
+        if is_paired:
+            host.pairing("approve", "ABCDEFGH")
+        before = host.paired()
+        told = f'Updated {file}\ntelegram:7 "Zed" is an owner. A gateway that runs goes by it within seconds.\n'
+        assert host.pairing("approve", named, "--owner") == (0, told, "")
+        after = file.read_text()
+        assert [line for line in after.splitlines() if line not in OWNED.splitlines()] == ['  "telegram:7",']
+        assert "# ada" in after
+        again = 'telegram:7 "Zed" is an owner already: nothing was changed.\n'
+        assert host.pairing("approve", named, "--owner") == (0, again, "")
+        assert (file.read_text(), host.paired()) == (after, before)
+        assert "Nobody asks to be let in." in host.pairing()[1]
+
+    @pytest.mark.parametrize("config", ["", '[access] # who\nallow = ["telegram:9"]\n'], ids=["empty", "no owners"])
+    def test_the_first_one_is_made_by_what_the_list_says(self, config: str, host: Host) -> None:
+        file = host.state / "config.toml"
+        file.write_text(config)
+        host.knock(7, "ABCDEFGH")
+        assert "This bot has no owner yet." in host.pairing()[1]
+        done = json.loads(host.pairing("approve", "ABCDEFGH", "--owner", "--json")[1])
+        assert done == {
+            "id": "telegram:7", "name": "Zed", "owner": True, "config_path": str(file), "config_updated": True,
+        }  # fmt: skip
+        assert file.read_text().startswith(config)
+        assert tomllib.loads(file.read_text())["access"]["owners"] == ["telegram:7"]
+        assert "This bot has no owner yet." not in host.pairing()[1]
+
+    @pytest.mark.parametrize(
+        ("named", "says"),
+        [
+            pytest.param("QQQQQQQQ", "no open request 'QQQQQQQQ'", id="no such code"),
+            pytest.param("telegram:99", "no open request", id="nobody who has asked"),
+            pytest.param("OLDOLDOL", "a code holds 1h", id="over"),
+            pytest.param("DENIEDXX", "already denied by host:", id="turned away"),
+        ],
+    )
+    def test_a_request_that_there_is_not_changes_nothing(self, named: str, says: str, host: Host) -> None:
+        host.knock(8, "DENIEDXX")
+        host.pairing("deny", "DENIEDXX")
+        host.knock(7, "OLDOLDOL", minutes_ago=61)
+        code, out, err = host.pairing("approve", named, "--owner")
+        assert (code, out, says in err) == (1, "", True)
+        assert (host.state / "config.toml").read_text() == CONFIG
+
+    def test_a_configuration_that_cannot_be_changed_leaves_everything_as_it_is(self, host: Host) -> None:
+        file = host.state / "config.toml"
+        host.knock(7, "ABCDEFGH")
+        file.write_text("[access]\nowners = 7\n")
+        code, out, err = host.pairing("approve", "ABCDEFGH", "--owner")
+        assert (code, out, "access.owners" in err) == (1, "", True)
+        assert (file.read_text(), host.paired()) == ("[access]\nowners = 7\n", frozenset())

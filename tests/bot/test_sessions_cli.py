@@ -230,11 +230,12 @@ class TestClear:
         assert code == 0
         assert out.splitlines() == [
             f"{ADA}: the conversation begins anew (2 messages erased).",
-            f"{ADA}: its choice is released, and its chat is told.",
+            f"{ADA}: its choice is released, and its chat is told within half a minute, or with its next message.",
         ]
         after, now = host.session(ADA), SystemClock().now()
         assert (after.current(now), host.messages(ADA)) == (None, 0)
-        assert len(after.ended(now)) == 1, "whoever watches over choices that end tells it"
+        (over,) = after.ended(now)
+        assert over.is_cleared, "whoever watches over choices that end tells it, and why"
         assert after.undone(now).current(now) is not None, "/model undo brings it back"
         (last, *_) = asyncio.run(host.store.decisions(ADA, 1))
         assert (last.actor.partition(":")[0], last.action, last.reason) == ("host", "reset", "cleared on the host")
@@ -249,6 +250,11 @@ class TestClear:
         assert host.sessions("clear", str(ADA), "--choice", "--yes")[0] == 0
         assert host.messages(ADA) == 2
         assert host.session(ADA).current(SystemClock().now()) is None
+
+    def test_a_choice_that_there_is_not_is_not_decided_on(self, host: Host) -> None:
+        code, out, err = host.sessions("clear", str(DEV), "--choice", "--yes")
+        assert (code, out, err) == (0, f"{DEV}: nothing was chosen there.\n", "")
+        assert asyncio.run(host.store.decisions(DEV, 1)) == ()
 
     def test_doing_it_again_is_done_already(self, host: Host) -> None:
         for released in (True, False):

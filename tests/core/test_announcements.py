@@ -73,6 +73,18 @@ async def test_a_person_is_told_in_private(world: AnnouncingWorld) -> None:
     assert "Now big" in done.text
 
 
+async def test_what_is_told_once_is_told_again_when_its_key_is_forgotten_also_by_the_same_process(
+    world: AnnouncingWorld,
+) -> None:
+    assert [await world.announcer.news_for(ALLOWED, "k", PLAIN) for _ in range(2)] == [True, False]
+    world.wait(days=3)
+    assert await world.announcer.news_for(ALLOWED, "k", PLAIN) is False, "the database decides"
+    world.inbox.items.clear()
+    world.wait(days=3)
+    assert await world.announcer.news_for(ALLOWED, "k", PLAIN) is True
+    assert await world.announcer.news_for("discord:5", "k", PLAIN) is None
+
+
 async def test_every_owner_on_a_served_platform_is_told_once_each_with_buttons_of_their_own(
     world: AnnouncingWorld,
 ) -> None:

@@ -62,6 +62,29 @@ class TestEndedChoices:
         assert world.notices() == WORK_ENDED
         assert await world.look() == []
 
+    @pytest.mark.parametrize("by_message", [False, True], ids=["by the watch", "with the next message"])
+    @pytest.mark.parametrize("chosen", ["/model @work", "/model @work for 2h", "/model @work once"])
+    async def test_what_the_operator_has_cleared_is_told_as_that_with_the_way_back(
+        self, chosen: str, by_message: bool, world: AnnouncingWorld
+    ) -> None:
+        await world.say(chosen)
+        session, now = world.sessions.session(SessionKey.parse(DIRECT)), world.clock.now()
+        ends = tuple(choice.cleared(now) for choice in session.choices)
+        world.sessions.sessions[session.key] = replace(session, choices=ends, undo=session.choices)
+        if by_message:
+            await world.say("hi")
+            told = world.notices()
+        else:
+            (told,) = texts(await world.look())
+        name = "acme/small (default)"
+        assert told.splitlines() == [
+            f"{name}@acme:work has ended: the operator has cleared it on the host. Now {name}.",
+            "/model undo brings it back; /model why says who has cleared it.",
+        ]
+        assert "ended" not in (await world.say("/model why")).text, "the decision is the operator's"
+        assert "acme:work" in (await world.say("/model undo")).text
+        assert world.sessions.session(session.key).choices == session.choices
+
     async def test_two_processes_tell_it_once(self, world: AnnouncingWorld) -> None:
         await world.say("/model @work for 2h")
         world.wait(hours=2)

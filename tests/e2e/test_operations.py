@@ -212,7 +212,8 @@ class TestSessions:
             assert stage.house.rows("select count(*) from history") == [(0,)]
             before = len(stage.provider.seen)
             told = stage.asks(stage.ada, chat, "hello anew")
-            assert told.text.startswith("acme/large@acme:home has ended")
+            assert told.text.startswith("acme/large@acme:home has ended: the operator has cleared it on the host.")
+            assert "/model undo" in told.text
             until(lambda: len(stage.provider.seen) > before)
             request = stage.provider.seen[-1]
             assert QUESTION not in json.dumps(request.body)
@@ -223,9 +224,12 @@ class TestNotify:
     def test_the_owners_are_told_once_and_others_are_not(self, stage: Stage) -> None:
         ada, bob = stage.telegram.private(stage.ada), stage.telegram.private(stage.bob)
         with stage.gateway():
-            for text in ("the disk is nearly full", "the disk is nearly full, still"):
-                done = stage.house.run("notify", "--once", "disk", text)
-                assert (done.code, done.out) == (0, "Told to 1 of 1 owners.\n")
+            done = stage.house.run("notify", "--once", "disk", "the disk is nearly full")
+            assert (done.code, done.out) == (0, "Told to 1 of 1 owners.\n")
+            done = stage.house.run("notify", "--once", "disk", "the disk is nearly full, still")
+            assert (done.code, done.out) == (0, "Told already to 1 of 1 owners: nothing was sent.\n")
+            done = stage.house.run("notify", "--once", "disk", "--json", "the disk is nearly full, still")
+            assert (done.code, done.json) == (0, {"owners": 1, "told": 0, "told_already": 1})
             again = stage.house.run("notify", typed="and another thing\n")
             assert again.code == 0
             stage.telegram.wait(lambda: len(ada.answers) == 2)

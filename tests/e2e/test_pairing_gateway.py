@@ -82,3 +82,19 @@ def test_an_approval_on_the_host_holds_at_once_and_is_told_once_over_a_kill(stag
         assert sum("You are let in" in m.text for m in strangers.answers) == 1
         assert sum("give this code" in m.text for m in strangers.answers) == 1
         gateway.stop()
+
+
+def test_who_wrote_to_a_bot_without_an_owner_becomes_one_beside_the_gateway(stage: Stage) -> None:
+    chat = stage.telegram.private(stage.mallory)
+    with stage.gateway() as gateway:
+        file = stage.house.state / "config.toml"
+        file.write_text(re.sub(r"owners = .*", "owners = []", file.read_text()))
+        assert stage.house.run("secrets", "reload").code == 0
+        stage.mallory.says(chat, "hello?")
+        code = code_in(chat)
+        done = stage.house.run("pairing", "approve", code, "--owner")
+        assert (done.code, done.err) == (0, "")
+        assert stage.house.run("secrets", "reload").code == 0
+        assert "owner" in stage.asks(stage.mallory, chat, "/whoami").text
+        assert stage.house.run("notify", "hello").out == "Told to 1 of 1 owners.\n"
+        gateway.stop()
