@@ -5,6 +5,7 @@ an HTTP client, for `models status` and `models explain`. Every import of an ada
 """
 
 import logging
+from collections import Counter
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, closing, contextmanager
 from dataclasses import dataclass, replace
@@ -39,7 +40,7 @@ if TYPE_CHECKING:
     from bot.config.settings import Settings
     from bot.installation import InForce, Installation
     from bot.login_wiring import LoginTools
-    from bot.run import ServedPlatform
+    from bot.served import ServedPlatform
     from core.announcements import Announcer
     from core.auth.ports import HealthStore
     from core.chat.ports import ProviderClient
@@ -61,6 +62,8 @@ class App:
     platforms: Sequence["ServedPlatform"]
     announcer: "Announcer"
     watch: "Watch"
+    refreshes: Mapping[tuple[str, str], int]
+    """How many refreshes of logins were sent, by provider and outcome."""
 
     @property
     def rules(self) -> Rules:
@@ -153,7 +156,8 @@ async def build_app(
         snapshots = SnapshotSource(lambda: installation.rules, installation, SqlStateReader(database), time)
         health = SqlHealthStore(database)
         clients = provider_clients(lambda: Claude(installation.settings, paths, installation.environment), time)
-        client = renewing_client(clients, installation, installation.told, paths, health, time, _sources)
+        refreshes: Counter[tuple[str, str]] = Counter()
+        client = renewing_client(clients, installation, installation.told, paths, health, time, _sources, refreshes)
         await _import_older(settings, paths, time, health, installation)
         turns = Turns(snapshots, sessions, health, provider or client, time)
         checks = Checks(snapshots, health, ProviderCheck(client, time))
@@ -161,13 +165,11 @@ async def build_app(
         announcer, pairing = make_herald(database, shown, snapshots, installation, time)
         gateway = Gateway(snapshots, sessions, shown, turns, time, redact, guard, checks, pairing, announcer)
         watch = make_watch(database, announcer, pairing, snapshots, inbox, installation, gateway, time)
-        served = (
-            platforms
-            if platforms is not None
-            else enabled_platforms(settings, sources, installation.rules, inbox, gateway, time)
-        )
+        served = platforms
+        if served is None:
+            served = enabled_platforms(settings, sources, installation.rules, inbox, gateway, time)
         try:
-            yield App(installation, time, gateway, inbox, snapshots, served, announcer, watch)
+            yield App(installation, time, gateway, inbox, snapshots, served, announcer, watch, refreshes)
         finally:
             await client.close()
 

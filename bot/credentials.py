@@ -107,6 +107,10 @@ class CredentialSource:
         """The references that gave none, each with the sentence that says why."""
         return self._refused
 
+    def given(self, value: Secret | SecretRef | None) -> Secret | None:
+        """What a secret setting gives that was asked for when this was prepared. None: nothing."""
+        return self._resolved.get(value) if isinstance(value, SecretRef) else value
+
     def unresolved(self, agents: Iterable[str]) -> tuple[str, ...]:
         """The profiles without a secret because their reference gives none, each once, whichever agents share it."""
         return tuple(dict.fromkeys(p.id for agent in agents for p in self.load(agent).unresolved))

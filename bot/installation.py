@@ -7,18 +7,19 @@ A reference that never gave anything takes its own profile out of service and st
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from bot.credentials import CredentialSource
 from core.auth.profiles import CredentialKind, ProfileSet
 from core.auth.refs import describe
+from core.auth.secret import Secret
 from core.errors import BotError
 from core.resolution.rules import Rules
 
 if TYPE_CHECKING:
-    from bot.config.settings import Settings
+    from bot.config.settings import Discord, Settings, Telegram
     from bot.environment import Environment
 
 log = logging.getLogger(__name__)
@@ -58,6 +59,8 @@ class Installation:
         self._turn = asyncio.Lock()
         self.failure: BotError | None = None
         """Why the last reload did not happen; None after one that did."""
+        self.reloaded = asyncio.Event()
+        """Set by every reload that happened; whoever acts upon it clears it."""
 
     @property
     def settings(self) -> "Settings":
@@ -81,6 +84,11 @@ class Installation:
     def load(self, agent: str) -> ProfileSet:
         """The agent's credentials, as they are now."""
         return self._now.credentials.load(agent)
+
+    def tokens(self) -> Mapping[str, Secret]:
+        """The tokens in force of the chat platforms, by name. One whose reference gives nothing is left out."""
+        given = ((name, self._now.credentials.given(channel.token)) for name, channel in _enabled(self._now.settings))
+        return {name: token for name, token in given if token}
 
     def unresolved(self) -> tuple[str, ...]:
         """What has no secret because its reference gives none: profile ids."""
@@ -110,17 +118,39 @@ class Installation:
             if self.failure is not None:
                 log.warning("SECRETS_RELOADER_RECOVERED: configuration and secrets are up to date again.")
             self.failure = None
+            self.reloaded.set()
             return Reloaded((*self._pending(), *self._problems(), *self._lacking()))
 
     def _pending(self) -> list[str]:
         before, after = self._started_with.settings, self._now.settings
-        changed = [name for name in _AT_START_ONLY if getattr(before, name) != getattr(after, name)]
+        changed = [name for name in _AT_START_ONLY if _at_start(before, name) != _at_start(after, name)]
         if before.session.dm_scope != after.session.dm_scope:
             changed.append("session.dm_scope")
         return [f"{name}: changed, and read again only when the gateway is started anew." for name in changed]
 
     def _lacking(self) -> list[str]:
-        return [f"{name}: its secret is not available, so it does not serve." for name in self.unresolved()]
+        tokens = self.tokens()
+        kept = [name for name, _ in _enabled(self._now.settings) if name not in tokens]
+        return [
+            *(f"{name}: its secret is not available, so it does not serve." for name in self.unresolved()),
+            *(f"channels.{name}.token: gives nothing, so the token before stays in use." for name in kept),
+        ]
+
+
+def _enabled(settings: "Settings") -> "Iterator[tuple[str, Telegram | Discord]]":
+    """The chat platforms that are to be served, by name."""
+    for name in ("telegram", "discord"):
+        channel = getattr(settings.channels, name)
+        if channel is not None and channel.enabled:
+            yield name, channel
+
+
+def _at_start(settings: "Settings", name: str) -> object:
+    """A section as far as a process reads it once: platforms take a new token over."""
+    section = getattr(settings, name)
+    if name != "channels":
+        return section
+    return {platform: None if table is None else {**dict(table), "token": None} for platform, table in section}
 
 
 def _keeps_what_served(now: InForce, fresh: InForce) -> None:

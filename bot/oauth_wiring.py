@@ -13,6 +13,7 @@ from core.auth.secret import Secret
 from core.durations import parse_duration
 
 if TYPE_CHECKING:
+    from collections import Counter
     from contextlib import AbstractContextManager
 
     from bot.config.oauth_settings import OAuth
@@ -107,15 +108,23 @@ def renewing_client(
     health: "HealthStore",
     clock: "Clock",
     sources: Sources,
+    refreshes: "Counter[tuple[str, str]] | None" = None,
 ) -> "RenewingClient":
     """The client of an installation: it keeps the logins good that its requests go out with. `told` are the settings and the
-    variables in force."""
+    variables in force. In `refreshes` each refresh that was sent is counted, by provider and outcome (see Refresher)."""
     from adapters.oauth.token_server import TokenEndpoint
     from adapters.storage.login_files import LoginFiles
+    from bot.steady_clock import SteadyClock
+    from bot.system_clock import SystemClock
     from core.auth.refreshing import Refresher
     from core.chat.renewing import RenewingClient
 
-    files = LoginFiles(paths.state, clock, paths.oauth)
+    def observe(provider: str, outcome: str) -> None:
+        if refreshes is not None:
+            refreshes[provider, outcome] += 1
+
+    # Locks are compared with the clocks of other programs: there the machine's time counts, right or wrong.
+    files = LoginFiles(paths.state, SystemClock() if isinstance(clock, SteadyClock) else clock, paths.oauth)
     refresher = Refresher(
         profiles,
         files,
@@ -124,6 +133,7 @@ def renewing_client(
         health,
         clock,
         learn_secrets,
+        observe,
     )
     return RenewingClient(client, refresher)
 

@@ -13,7 +13,7 @@ from core.sessions.key import DEFAULT_AGENT
 
 if TYPE_CHECKING:
     from bot.config.settings import Settings
-    from bot.run import ServedPlatform
+    from bot.served import ServedPlatform
     from core.gateway import Gateway
     from core.ports import Inbox
 

@@ -1,30 +1,28 @@
 """Operation of a gateway: every platform in one process, from the first update until the last answer is delivered.
 
-Each platform has an intake of its own. One that fails for good is reported and leaves the others alone, unless it was the
-last. A stop goes in order: no more updates, running turns to their end, platforms closed; the caller closes the database.
+Each platform is a Service of its own, which goes on trying for as long as it takes. Where none has ever been connected and all are
+refused there is nothing to wait for, and the process ends. A stop goes in order: no more updates, running turns to their end,
+platforms closed; the caller closes the database.
 """
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from contextlib import AsyncExitStack
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, NoReturn
 
 from bot.health_http import Readiness, loopback_address, serve_health
 from bot.instance import tell_service_manager
-from bot.log import redact, redact_known
+from bot.log import redact
+from bot.ops.database_watch import DatabaseWatch
+from bot.ops.provider_watch import ProviderWatch
 from bot.ops.watchdog import give_signs_of_life, watchdog_pause
-from core.announcements import Announcer
-from core.clock import Clock
+from bot.served import ServedApp
+from bot.serving import CONNECTED, Service
+from core.auth.secret import Secret
 from core.errors import BotError, ConfigError
-from core.gateway import Gateway
-from core.intake import Intake, Platform
-from core.ports import Inbox, Update
-from core.resolution.rules import Rules
-from core.resolution.source import SnapshotSource
 from core.sessions.key import SessionKey
-from core.watch.rounds import Watch
 
 if TYPE_CHECKING:
     from bot.ops.observing import Observing
@@ -33,57 +31,32 @@ log = logging.getLogger(__name__)
 
 DRAIN_SECONDS = 20.0
 """How long a stop waits for running answers. Most take less, and service managers kill 30 to 90 s after they asked."""
-
-CONNECTED = "connected"
-
-
-class ServedPlatform(Platform, Protocol):
-    """A platform as the process runs it."""
-
-    async def run(self, accept: Callable[[Sequence[Update]], Awaitable[None]], on_state: Callable[[str], None]) -> None:
-        """Listen until cancelled. After that it can still deliver, until `close`. Raises BotError if it cannot go on."""
-        ...
-
-    async def close(self) -> None: ...
-
-
-class ServedApp(Protocol):
-    """What the process needs of the application."""
-
-    @property
-    def gateway(self) -> Gateway: ...
-    @property
-    def inbox(self) -> Inbox: ...
-    @property
-    def clock(self) -> Clock: ...
-    @property
-    def rules(self) -> Rules: ...
-    @property
-    def snapshots(self) -> SnapshotSource: ...
-    @property
-    def platforms(self) -> Sequence[ServedPlatform]: ...
-    @property
-    def announcer(self) -> Announcer: ...
-    @property
-    def watch(self) -> Watch: ...
+_LOOK_EVERY = 5.0
+"""Seconds between two looks at what providers think of the credentials."""
+_DATABASE_SECONDS = 3.0
+"""What a database may take to answer whether it is there. A monitor waits no longer than five."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Operation:
     """How to run. `stop` is set by whoever wants an end; `listen` is where `/readyz` is asked, None for nowhere. `notes` are
-    sentences for `/readyz` about what is wrong without keeping anybody from being served."""
+    sentences for `/readyz` about what is wrong without keeping anybody from being served. `reloaded` is set by every reload, after
+    which `tokens` are those of the platforms, by name."""
 
     stop: asyncio.Event
     environ: Mapping[str, str]
     listen: str | None = None
     notes: Callable[[], Sequence[str]] = tuple
+    tokens: Callable[[], Mapping[str, Secret]] = dict
+    reloaded: asyncio.Event = field(default_factory=asyncio.Event)
     drain_seconds: float = DRAIN_SECONDS
 
 
 async def serve(app: ServedApp, operation: Operation) -> None:
     """Run every platform until `operation.stop` is set. Cancelling stops at once; what is unfinished stays in the inbox.
 
-    Raises ConfigError if there is no platform or a wrong `gateway.listen`, and the last platform's BotError if all have ended.
+    Raises ConfigError if there is no platform or a wrong `gateway.listen`, and a platform's BotError if none has ever been
+    connected and none can be.
     """
     if not app.platforms:
         raise ConfigError(
@@ -91,29 +64,104 @@ async def serve(app: ServedApp, operation: Operation) -> None:
             "no chat platform is enabled.",
             "Set channels.telegram or channels.discord with a token, or chat here with `remoteclaw chat`.",
         )
-    observing = _observing(app, operation)
-    platforms = app.platforms if observing is None else [observing.platform(platform) for platform in app.platforms]
-    services = [_Service(app, platform, operation) for platform in platforms]
+    running = _Running(app, operation)
     async with AsyncExitStack() as stack:
         if operation.listen is not None:
             host, port = loopback_address(operation.listen)
-            page = observing.page(lambda: _connected(services)) if observing is not None else None
-            health = serve_health(host, port, lambda: _readiness(app, services, operation), page)
+            health = serve_health(host, port, running.readiness, running.page)
             host, port = await stack.enter_async_context(health)
             log.info("Health is answered at http://%s:%s/readyz.", f"[{host}]" if ":" in host else host, port)
         async with asyncio.TaskGroup() as group:
-            serving = [group.create_task(service.serve()) for service in services]
+            serving = [group.create_task(service.serve(operation.drain_seconds)) for service in running.services]
             tell_service_manager("READY=1", operation.environ)
-            announcing = group.create_task(_announce_stop(operation))
-            watching = group.create_task(_watch(app, operation))
-            living = group.create_task(_give_signs_of_life(app, operation))
+            beside = [group.create_task(work) for work in running.beside()]
             await asyncio.wait(serving)
-            announcing.cancel()
-            watching.cancel()
-            living.cancel()
-    failures = [service.failure for service in services if service.failure is not None]
+            for task in beside:
+                task.cancel()
+    failures = [service.failure for service in running.services if service.failure is not None]
     if not operation.stop.is_set() and failures:
         raise failures[-1]
+
+
+class _Running:
+    """The platforms of one process, and what is watched beside them."""
+
+    def __init__(self, app: ServedApp, operation: Operation) -> None:
+        self._app = app
+        self._operation = operation
+        self._over = asyncio.Event()
+        self._database = DatabaseWatch(app.inbox, app.clock.now)
+        self._providers = ProviderWatch(lambda: app.rules.agents, app.snapshots, app.clock)
+        observing = _observing(app, operation)
+        platforms = app.platforms if observing is None else [observing.platform(platform) for platform in app.platforms]
+        self.page = observing.page(self._connected) if observing is not None else None
+        self.services = [
+            Service(app, platform, self._database, self._providers, self._over, self._give_up) for platform in platforms
+        ]
+
+    def beside(self) -> list[Coroutine[None, None, None]]:
+        """What runs until the last platform has wound down."""
+        return [
+            self._stop(),
+            self._renew(),
+            self._look(),
+            self._database.run(),
+            _watch(self._app, self._operation),
+            _give_signs_of_life(self._app, self._operation),
+        ]
+
+    async def readiness(self) -> Readiness:
+        """See `/readyz`."""
+        reasons = [f"{one.label}: {one.state}" for one in self.services if one.state != CONNECTED]
+        reasons += await self._unstored()
+        if self._operation.stop.is_set():
+            reasons.append("stopping")
+        states = {one.label: redact(one.state) for one in self.services}
+        self._providers.look()
+        notes = [*self._operation.notes(), *(one.note for one in self.services if one.note), *self._providers.notes()]
+        return Readiness(
+            tuple(redact(reason) for reason in reasons),
+            {"platforms": states, "notes": [redact(note) for note in notes]},
+        )
+
+    async def _unstored(self) -> list[str]:
+        """What is wrong with the database, or with what it and the stores hold."""
+        try:
+            async with asyncio.timeout(_DATABASE_SECONDS):
+                await self._app.inbox.get_mark("gateway", "readiness")
+            found = _unresolved(self._app)
+        except TimeoutError:
+            return ["database: it does not answer"]
+        except BotError as error:
+            return [f"database: {error.message}"]
+        return [*([f"database: {self._database.reason}"] if self._database.reason else []), *found]
+
+    def _connected(self) -> dict[str, bool]:
+        return {one.name: one.state == CONNECTED for one in self.services}
+
+    def _give_up(self) -> None:
+        """Where nobody was ever connected, and nobody is still trying, whoever has started the gateway is to know."""
+        if all(one.failure is not None and not one.was_connected for one in self.services):
+            self._over.set()
+
+    async def _stop(self) -> None:
+        await self._operation.stop.wait()
+        self._over.set()
+        log.info("Stopping; running answers have %g s.", self._operation.drain_seconds)
+        tell_service_manager("STOPPING=1", self._operation.environ)
+
+    async def _renew(self) -> NoReturn:
+        while True:
+            await self._operation.reloaded.wait()
+            self._operation.reloaded.clear()
+            tokens = self._operation.tokens()
+            for service in self.services:
+                service.renew(tokens.get(service.name))
+
+    async def _look(self) -> NoReturn:
+        while True:
+            self._providers.look()
+            await asyncio.sleep(_LOOK_EVERY)
 
 
 def _observing(app: ServedApp, operation: Operation) -> "Observing | None":
@@ -132,12 +180,6 @@ async def _give_signs_of_life(app: ServedApp, operation: Operation) -> None:
         await give_signs_of_life(operation.environ, pause, lambda: app.inbox.get_mark("gateway", "readiness"))
 
 
-async def _announce_stop(operation: Operation) -> None:
-    await operation.stop.wait()
-    log.info("Stopping; running answers have %g s.", operation.drain_seconds)
-    tell_service_manager("STOPPING=1", operation.environ)
-
-
 async def _watch(app: ServedApp, operation: Operation) -> None:
     """Watch until a stop is asked for: what is told after that is told by the next start."""
     watching = asyncio.create_task(app.watch.run())
@@ -146,93 +188,6 @@ async def _watch(app: ServedApp, operation: Operation) -> None:
     finally:
         watching.cancel()
         await asyncio.wait((watching,))
-
-
-class _Service:
-    """One platform with its intake, for as long as the process runs it."""
-
-    def __init__(self, app: ServedApp, platform: ServedPlatform, operation: Operation) -> None:
-        self.name = f"{platform.name} ({platform.account})"
-        self.platform = platform.name
-        self.state = "starting"
-        self.failure: BotError | None = None
-        self._platform = platform
-        self._operation = operation
-        self._intake = Intake(app.inbox, app.gateway, platform, app.clock, redact_known)
-        app.announcer.serve(platform, self._intake.announce)
-
-    async def serve(self) -> None:
-        """Listen until told to stop or until the platform fails for good; then wind down. Raises nothing but a cancellation."""
-        try:
-            await self._listen_until_stopped()
-        except BotError as error:
-            self._fail(error)
-        except Exception:
-            log.exception("%s ended unexpectedly", self.name)
-            self._fail(BotError("platform_ended", f"{self.name} ended unexpectedly.", "The log says where."))
-        finally:
-            await self._wind_down()
-
-    async def _listen_until_stopped(self) -> None:
-        await self._intake.resume()
-        listening = asyncio.ensure_future(self._platform.run(self._intake.accept, self._on_state))
-        stopping = asyncio.ensure_future(self._operation.stop.wait())
-        try:
-            await asyncio.wait((listening, stopping), return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            stopping.cancel()
-            listening.cancel()
-            await asyncio.wait((listening, stopping))
-        if not listening.cancelled():
-            listening.result()
-            if not self._operation.stop.is_set():
-                raise BotError(
-                    "platform_ended", f"{self.name} stopped listening by itself.", "Start the gateway again."
-                )
-
-    async def _wind_down(self) -> None:
-        task = asyncio.current_task()
-        at_once = task is not None and task.cancelling() > 0
-        try:
-            left = 0 if at_once else await self._intake.drain(self._operation.drain_seconds)
-            if left:
-                log.warning("%s: %d not answered in time; the next start takes them up.", self.name, left)
-        finally:
-            await self._intake.close()
-            try:
-                await self._platform.close()
-            except Exception:
-                log.exception("%s could not be closed", self.name)
-            self._on_state("stopped" if self.failure is None else "failed")
-
-    def _fail(self, error: BotError) -> None:
-        self.failure = error
-        log.error("%s: %s", self.name, error)
-
-    def _on_state(self, state: str) -> None:
-        if state != self.state:
-            self.state = state
-            log.log(logging.WARNING if state.startswith("disconnected") else logging.INFO, "%s: %s", self.name, state)
-
-
-def _connected(services: "Sequence[_Service]") -> dict[str, bool]:
-    return {service.platform: service.state == CONNECTED for service in services}
-
-
-async def _readiness(app: ServedApp, services: Sequence[_Service], operation: Operation) -> Readiness:
-    reasons = [f"{service.name}: {service.state}" for service in services if service.state != CONNECTED]
-    try:
-        await app.inbox.get_mark("gateway", "readiness")
-        reasons += _unresolved(app)
-    except BotError as error:
-        reasons.append(f"database: {error.message}")
-    if operation.stop.is_set():
-        reasons.append("stopping")
-    states = {service.name: redact(service.state) for service in services}
-    return Readiness(
-        tuple(redact(reason) for reason in reasons),
-        {"platforms": states, "notes": [redact(note) for note in operation.notes()]},
-    )
 
 
 def _unresolved(app: ServedApp) -> list[str]:

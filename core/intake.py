@@ -17,14 +17,18 @@ from core.errors import BotError, StorageError
 from core.gateway import Gateway
 from core.messages import Event, Inbound, Working, reply_from_json
 from core.ports import Inbox, InboxItem, InboxState, Update
+from core.troubles import Trouble
 
 log = logging.getLogger(__name__)
 
 
 ATTEMPTS = 20
-"""How often an answer is delivered before it is left to the next start: over more than an hour."""
+"""How often an answer is delivered, while its platform is there, before it is left to the next resumption: over more than an
+hour."""
 FIRST_PAUSE = 1.0
 LONGEST_PAUSE = 300.0
+_LONGEST_UNSTORED = 30.0
+"""The longest pause while the database is away: what is delivered and not noted would be said again after a kill."""
 
 
 class Platform(Protocol):
@@ -70,6 +74,17 @@ class Intake:
         self._early: dict[int, InboxItem] | None = {}
         """Announcements that came before the resumption had read the inbox, which may have them too; then None."""
         self._closed = False
+        self._held: set[int] = set()
+        """The items that are in a lane or under way, which a resumption leaves alone."""
+        self._let_go: set[int] = set()
+        """Those that came to their end while a resumption was reading the inbox."""
+        self._resuming = asyncio.Lock()
+        self._reachable = asyncio.Event()
+        self._reachable.set()
+        self._stuck = 0
+        """Answers that wait for their platform."""
+        self._undelivered = Trouble(log, f"Answers are delivered to {platform.name} again.")
+        self._unstored = Trouble(log, f"What is delivered to {platform.name} can be noted again.")
 
     async def accept(self, updates: Sequence[Update]) -> None:
         """Commit updates, without the secrets that people wrote, then have them answered. When this returns, the platform may be
@@ -79,11 +94,22 @@ class Intake:
             self._enqueue(item)
 
     async def resume(self) -> None:
-        """Take up what an earlier process left unanswered or undelivered, oldest first."""
-        known = await self._inbox.unfinished(self._platform.name, self._platform.account)
-        early, self._early = self._early or {}, None
-        for item in ({item.id: item for item in known} | early).values():
-            self._enqueue(item)
+        """Take up what was left unanswered or undelivered, by an earlier process or by this one, oldest first. It may be called
+        again at any time. Raises StorageError."""
+        async with self._resuming:
+            self._let_go.clear()
+            known = await self._inbox.unfinished(self._platform.name, self._platform.account)
+            early, self._early = self._early or {}, None
+            for item in ({item.id: item for item in known} | early).values():
+                if item.id not in self._let_go:
+                    self._enqueue(item)
+
+    def reach(self, is_there: bool) -> None:
+        """Whether the platform is there. While it is not, what it did not take waits, and no attempt is counted."""
+        if is_there:
+            self._reachable.set()
+        else:
+            self._reachable.clear()
 
     def announce(self, item: InboxItem) -> None:
         """Deliver an announcement that is stored. After `close` it is left to the next start."""
@@ -95,7 +121,8 @@ class Intake:
         self._enqueue(item)
 
     async def drain(self, seconds: float) -> int:
-        """Wait until everything that was taken in is answered, at most so long. Returns how many items are left over."""
+        """Wait until everything that was taken in is answered, at most so long; not for what waits for its platform. Returns how
+        many items are left over."""
         with suppress(TimeoutError):
             async with asyncio.timeout(seconds):
                 await self._idle.wait()
@@ -116,6 +143,9 @@ class Intake:
         return update if payload is update.payload else replace(update, payload=payload)
 
     def _enqueue(self, item: InboxItem) -> None:
+        if item.id in self._held:
+            return
+        self._held.add(item.id)
         lane = item.update.lane
         self._idle.clear()
         self._lanes.setdefault(lane, asyncio.Queue()).put_nowait(item)
@@ -143,8 +173,9 @@ class Intake:
             log.exception("an update of %s could not be read and is dropped", self._platform.name)
             inbound = None
         if inbound is None:
-            with suppress(StorageError):  # it is read, and dropped, again at the next start
+            with suppress(StorageError):  # it is read, and dropped, again at the next resumption
                 await self._inbox.done(item.id)
+            self._let_it_go(item)
             return
         inbound = replace(inbound, account=self._platform.account)
         started = asyncio.Event()
@@ -167,8 +198,13 @@ class Intake:
         self._settle()
 
     def _settle(self) -> None:
-        if not self._turns and not self._workers:
+        if len(self._turns) == self._stuck and not self._workers:
             self._idle.set()
+
+    def _let_it_go(self, item: InboxItem) -> None:
+        self._held.discard(item.id)
+        if self._resuming.locked():
+            self._let_go.add(item.id)
 
     async def _finish(self, item: InboxItem, inbound: Inbound, started: asyncio.Event) -> None:
         """Answer one item and deliver the answer; only then it is done. What fails is tried again while the process lives."""
@@ -178,16 +214,15 @@ class Intake:
                     return await self._done(item)
                 started.set()
                 await self._clock.sleep(min(FIRST_PAUSE * 2**attempt, LONGEST_PAUSE))
-                known = await self._inbox.unfinished(self._platform.name, self._platform.account)
-                item = next((one for one in known if one.id == item.id), item)
+                await self._until_reachable()
+                item = await self._as_stored(item)
             log.error("an answer for %s stays in the inbox; the next start tries again", self._platform.name)
-        except StorageError as error:
-            log.error("the inbox cannot be read: %s", error)
         except Exception:
-            # It stays in the inbox, and the next start tries again; going on at once could repeat it for ever.
+            # It stays in the inbox, and the next resumption tries again; going on at once could repeat it for ever.
             log.exception("an answer could not be delivered to %s", self._platform.name)
         finally:
             started.set()
+            self._let_it_go(item)
 
     async def _delivered(self, item: InboxItem, inbound: Inbound, started: asyncio.Event) -> bool:
         """Whether the platform has taken it. An unexpected error is raised: what is wrong in the program stays wrong."""
@@ -195,20 +230,51 @@ class Intake:
             async with aclosing(self._events(item, inbound, started)) as events:
                 await self._platform.deliver(item, inbound, events)
         except BotError as error:
-            log.error("an answer could not be delivered to %s: %s", self._platform.name, error)
+            if self._reachable.is_set():  # else its state says it already
+                name = self._platform.name
+                self._undelivered.begins(f"Answers could not be delivered to {name}, and are tried again: {error}")
             return False
+        self._undelivered.is_over()
         return True
+
+    async def _until_reachable(self) -> None:
+        """Return when the platform is there. A stop does not wait for that."""
+        if self._reachable.is_set():
+            return
+        self._stuck += 1
+        self._settle()
+        try:
+            await self._reachable.wait()
+        finally:
+            self._stuck -= 1
+            self._idle.clear()
+
+    async def _as_stored(self, item: InboxItem) -> InboxItem:
+        """The item with all that is noted of it by now."""
+        pause = FIRST_PAUSE
+        while True:
+            try:
+                known = await self._inbox.unfinished(self._platform.name, self._platform.account)
+            except StorageError as error:
+                self._unstored.begins(f"The inbox cannot be read, and is tried again: {error}")
+                await self._clock.sleep(pause)
+                pause = min(2 * pause, _LONGEST_UNSTORED)
+            else:
+                self._unstored.is_over()
+                return next((one for one in known if one.id == item.id), item)
 
     async def _done(self, item: InboxItem) -> None:
         """Mark as done. While that cannot be stored it is tried again: else the next start would ask the provider once more."""
         pause = FIRST_PAUSE
         while True:
             try:
-                return await self._inbox.done(item.id)
+                await self._inbox.done(item.id)
             except StorageError as error:
-                log.error("what was delivered cannot be stored: %s", error)
-            await self._clock.sleep(pause)
-            pause = min(2 * pause, LONGEST_PAUSE)
+                self._unstored.begins(f"What was delivered cannot be noted, and is tried again: {error}")
+                await self._clock.sleep(pause)
+                pause = min(2 * pause, _LONGEST_UNSTORED)
+            else:
+                return self._unstored.is_over()
 
     async def _events(self, item: InboxItem, inbound: Inbound, started: asyncio.Event) -> AsyncGenerator[Event, None]:
         """The replies that were already decided before a restart, and the gateway's events, unless those were all."""

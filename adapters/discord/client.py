@@ -27,9 +27,10 @@ from adapters.discord.sheets import Sheets
 from adapters.discord.wire import DEFAULT_API, bad_token, fatal, keep_quiet, point_at
 from core.auth.secret import Secret
 from core.clock import Clock
-from core.errors import ConfigError
+from core.errors import BotError, ConfigError
 from core.messages import Event, File, Inbound
 from core.ports import Inbox, InboxItem, Update
+from core.troubles import Trouble
 
 log = logging.getLogger(__name__)
 
@@ -76,6 +77,9 @@ class DiscordPlatform:
         self._suggest = suggest
         self._may_answer = may_answer
         self._connection: Connection | None = None
+        self._left: list[Connection] = []
+        """Those before it, which an answer may still be using."""
+        self._outage = Trouble(log, "Discord takes messages again.")
         self._logged_in = asyncio.Event()
         self._sheets = Sheets()
         self._refusals = Refusals()
@@ -100,8 +104,10 @@ class DiscordPlatform:
         await self._logged_in.wait()
         connection = self._connection
         assert connection is not None, "set before the login is announced"
+        if connection.is_closed():  # it was refused, and the next one is not there yet
+            raise BotError("discord_unreachable", "There is no connection to Discord.")
         acknowledged = await connection.acknowledgements.taken(item.update.key)
-        rest = DiscordRest(connection, self._clock)
+        rest = DiscordRest(connection, self._clock, self._outage)
         destination = Destination(rest, item.update.payload, acknowledged=acknowledged)
         await Delivery(item, destination, self._inbox, self._clock, self._sheets, self._refusals).run(events)
 
@@ -113,15 +119,16 @@ class DiscordPlatform:
         return await Downloads(connection, payload, self._api_base_url or DEFAULT_API, self._clock).fetch()
 
     async def run(self, accept: Accept, on_state: OnState) -> None:
-        """Listen until cancelled, reconnecting as often as it takes. States: `connecting`, `connected`, `disconnected`.
+        """Listen until cancelled, reconnecting as often as it takes. States: `connecting`, `connected`, `disconnected` and why.
 
-        Raises BotError, naming the setting, if Discord refuses the token or the right to read messages. Cancelling closes the
-        gateway connection; answers can be delivered until `close`.
+        Raises BotError, naming the setting, if Discord refuses the token or the right to read messages; it may be called again
+        then. Cancelling closes the gateway connection; answers can be delivered until `close`.
         """
         point_at(self._api_base_url, self._gateway_url)
         keep_quiet()
         on_state("connecting")
-        connection = await self._login()
+        connection = await self._login(on_state)
+        await self._close_left()
         await self.attend(connection, accept, on_state)
 
     async def attend(self, connection: Connection, accept: Accept, on_state: OnState) -> None:
@@ -146,8 +153,18 @@ class DiscordPlatform:
         """Let go of all connections. Nothing can be delivered after it."""
         self._logged_in.clear()
         connection, self._connection = self._connection, None
+        await self._close_left()
         if connection is not None:
             await _close(connection)
+
+    def take_token(self, token: Secret) -> bool:
+        """Log in with this token from the next time on; whether it is another one. Whoever runs the platform begins anew then."""
+        is_new, self._token = token != self._token, token
+        return is_new
+
+    async def _close_left(self) -> None:
+        while self._left:
+            await _close(self._left.pop())
 
     def connection(self) -> Connection:
         """A new connection that is not logged in yet."""
@@ -163,10 +180,12 @@ class DiscordPlatform:
 
     def adopt(self, connection: Connection) -> None:
         """Answers go through this logged-in connection from now on."""
+        if self._connection is not None:
+            self._left.append(self._connection)
         self._connection = connection
         self._logged_in.set()
 
-    async def _login(self) -> Connection:
+    async def _login(self, on_state: OnState) -> Connection:
         """Log in and synchronise the commands, for as long as Discord is merely away."""
         if not _TOKEN.fullmatch(self._token.reveal().strip()):
             raise bad_token()
@@ -181,14 +200,9 @@ class DiscordPlatform:
                     raise refused from error
                 if not isinstance(error, (discord.DiscordException, aiohttp.ClientError, OSError, TimeoutError)):
                     raise
-                wait = next(waits, _WAITS[-1])
-                log.warning(
-                    "Discord cannot be reached at %s (%s); again in %s s.",
-                    self._api_base_url,
-                    type(error).__name__,
-                    wait,
-                )
-            await self._clock.sleep(wait)
+                place = self._api_base_url or DEFAULT_API
+                on_state(f"disconnected: Discord cannot be reached at {place} ({type(error).__name__})")
+            await self._clock.sleep(next(waits, _WAITS[-1]))
 
     async def _log_in_once(self, connection: Connection) -> Connection:
         try:

@@ -47,7 +47,8 @@ class Marks:
         self._changed = True
         if len(self._last) > _CHATS:
             del self._last[min(self._last, key=self._last.__getitem__)]
-        if new or self._saved_at is None or now - self._saved_at >= _SAVE_EVERY:
+        # A clock that was set back does not put it off.
+        if new or self._saved_at is None or abs(now - self._saved_at) >= _SAVE_EVERY:
             self._saved_at = now
             await self.save()
 

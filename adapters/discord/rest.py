@@ -16,6 +16,7 @@ from discord.webhook.async_ import async_context
 from adapters.discord.wire import NO_MENTIONS, bad_token
 from core.clock import Clock
 from core.errors import BotError
+from core.troubles import Trouble
 
 log = logging.getLogger(__name__)
 
@@ -80,11 +81,12 @@ class Hook:
 
 
 class DiscordRest:
-    """Message calls over one logged-in client."""
+    """Message calls over one logged-in client. `outage` is that of all calls: it is logged once."""
 
-    def __init__(self, client: discord.Client, clock: Clock) -> None:
+    def __init__(self, client: discord.Client, clock: Clock, outage: Trouble) -> None:
         self._client = client
         self._clock = clock
+        self._outage = outage
 
     async def send(self, channel: str, body: Body, *, nonce: str, reply_to: str | None) -> str:
         """A new message; its id. The same `nonce` (at most 25 characters) again within minutes answers with the message that is
@@ -182,7 +184,7 @@ class DiscordRest:
         """
         for wait in (*_WAITS, None):
             try:
-                return await attempt()
+                done = await attempt()
             except discord.HTTPException as error:
                 if error.status < 500 and error.status != 429:
                     raise (bad_token() if _is_the_bots(error) else refusal(error)) from error
@@ -191,11 +193,18 @@ class DiscordRest:
                 what = type(error).__name__
                 if doubles and not isinstance(error, aiohttp.ClientConnectorError):
                     raise Missed(what) from error
+            except RuntimeError as error:
+                if not self._client.is_closed():
+                    raise
+                raise BotError("discord_unreachable", "The connection to Discord was closed.") from error
+            else:
+                self._outage.is_over()
+                return done
             if passing:
                 raise Missed(what)
             if wait is None:
                 break
-            log.warning("Discord does not take a message (%s); again in %s s.", what, wait)
+            self._outage.begins(f"Discord does not take messages ({what}); they are sent as soon as it does.")
             await self._clock.sleep(wait)
         raise BotError(
             "discord_unreachable", "Discord took no messages for minutes.", "The answer is kept for the next start."

@@ -26,12 +26,18 @@ def point_at(api_base_url: str, gateway_url: str) -> None:
 
 def keep_quiet() -> None:
     """Keep discord.py at INFO unless somebody chose its level: at DEBUG it writes whole events, people's messages and
-    interaction tokens included. Its warnings that voice is missing are of no use to anybody here."""
+    interaction tokens included. Its warnings that voice is missing are of no use to anybody here, nor is a traceback for every
+    try to connect: that the connection is lost is said once."""
     discord.VoiceClient.warn_nacl = False
     discord.VoiceClient.warn_dave = False
     library = logging.getLogger("discord")
     if library.level == logging.NOTSET:
         library.setLevel(logging.INFO)
+    logging.getLogger("discord.client").addFilter(_is_no_retry)
+
+
+def _is_no_retry(record: logging.LogRecord) -> bool:
+    return not str(record.msg).startswith("Attempting a reconnect")
 
 
 def intents() -> discord.Intents:

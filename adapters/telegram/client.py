@@ -44,9 +44,9 @@ class TelegramPlatform:
         clock: Clock,
         commands: Sequence[tuple[str, str]],
     ) -> None:
-        endpoint = Endpoint(api_base_url, token)
+        endpoint = self._endpoint = Endpoint(api_base_url, token)
         quiet_libraries()
-        self._filter = TokenFilter(token)
+        self._filter = TokenFilter(endpoint)
         logging.getLogger("httpx").addFilter(self._filter)
         self.account = account
         self._scope = Scope(agent=agent, account=account, dm_scope=dm_scope)
@@ -69,9 +69,20 @@ class TelegramPlatform:
         """Poll until cancelled. `accept` returns when a batch is stored; only then is Telegram told that it was seen.
 
         `on_state` hears "connected" and "disconnected: why". Raises ConfigError if Telegram refuses the token; every other
-        trouble is waited out.
+        trouble is waited out. It may be called again then.
         """
         await self._poller.run(accept, on_state)
+
+    def take_token(self, token: Secret) -> bool:
+        """Go by this token from the next request on; whether it is another one. Whoever runs the platform begins anew then. Raises
+        ConfigError for a text that cannot be a token; then the one before stays."""
+        if token == self._endpoint.token:
+            return False
+        bot = self._endpoint.bot
+        self._endpoint.take(token)
+        if self._endpoint.bot != bot:
+            self._poller.begin_anew()
+        return True
 
     def read(self, update: Update) -> Inbound | None:
         """What a stored update means, or None if it is nothing for us. Its files are fetched when they are asked for."""

@@ -52,19 +52,21 @@ class Poller:
         self._bot = bot
         self._scope = scope
         self._clock = clock
+        self._commands = commands
         self._menu: Sequence[tuple[str, str]] | None = commands
         self._offset: int | None = None
         self._failures = 0
         self._state = ""
 
     async def run(self, accept: Accept, on_state: OnState) -> NoReturn:
-        """Hand batches to `accept` for ever; it returns when they are stored. Raises ConfigError if the token is refused."""
+        """Hand batches to `accept` for ever; it returns when they are stored. Raises ConfigError if the token is refused; it may be
+        called again then."""
+        self._state = ""
         while True:
             wait = None
             try:
                 await self._connect_and_poll(accept, on_state)
             except InvalidToken as error:
-                self._report("disconnected: the bot token is refused", on_state)
                 raise token_refused(error) from error
             except Conflict as error:
                 reason = _RIVAL if "getupdates request" in error.message.lower() else error.message
@@ -75,6 +77,10 @@ class Poller:
             self._report(f"disconnected: {reason}", on_state)
             await self._clock.sleep(full_jitter(self._failures) if wait is None else wait)
             self._failures += 1
+
+    def begin_anew(self) -> None:
+        """It is another bot from now on: its updates have numbers of their own, and it may have no menu yet."""
+        self._offset, self._menu = None, self._commands
 
     async def _connect_and_poll(self, accept: Accept, on_state: OnState) -> NoReturn:
         identity = await self._connect()

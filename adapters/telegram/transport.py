@@ -58,15 +58,28 @@ class Endpoint:
                 f"{api_base_url!r} is no http(s) URL.",
                 "Telegram's own is https://api.telegram.org.",
             )
+        self.base_url = f"{base}/bot"
+        self.base_file_url = f"{base}/file/bot"
+        self.token = token
+        self.tokens: tuple[Secret, ...] = ()
+        """All that there were."""
+        self.take(token)
+
+    def take(self, token: Secret) -> None:
+        """Go by this token from the next request on. Raises ConfigError for a text that cannot be one."""
         if not _TOKEN.fullmatch(token.reveal()):
             raise ConfigError(
                 "channels.telegram.token",
                 "This is not a bot token (digits, a colon, then letters and digits).",
                 "Ask @BotFather for it: /mybots, the bot, API Token.",
             )
-        self.base_url = f"{base}/bot"
-        self.base_file_url = f"{base}/file/bot"
         self.token = token
+        self.tokens = (*(known for known in self.tokens if known != token), token)
+
+    @property
+    def bot(self) -> str:
+        """The number of the bot: what its token begins with, and stays when another one is made."""
+        return self.token.reveal().partition(":")[0]
 
     def true_url(self, url: str) -> str:
         """The URL that the library built, with the token in the place of its placeholder."""
@@ -77,17 +90,19 @@ class Endpoint:
 
 
 class TokenFilter(logging.Filter):
-    """Takes the token out of httpx's log lines. Levels are not enough: whoever debugs turns them up."""
+    """Takes the tokens out of httpx's log lines. Levels are not enough: whoever debugs turns them up."""
 
-    def __init__(self, token: Secret) -> None:
+    def __init__(self, endpoint: Endpoint) -> None:
         super().__init__()
-        self._token = token
+        self._endpoint = endpoint
 
     def filter(self, record: logging.LogRecord) -> bool:
-        """Let every record pass, its text without the token."""
+        """Let every record pass, its text without a token."""
         text = record.getMessage()
-        if self._token.reveal() in text:
-            record.msg, record.args = text.replace(self._token.reveal(), "***"), ()
+        for token in self._endpoint.tokens:
+            if token.reveal() in text:
+                text = text.replace(token.reveal(), "***")
+                record.msg, record.args = text, ()
         return True
 
 
@@ -161,7 +176,7 @@ def token_refused(error: TelegramError) -> ConfigError:
     return ConfigError(
         "channels.telegram.token",
         f"Telegram does not accept this bot token ({error.message}); it was revoked or mistyped.",
-        "Ask @BotFather for the present one (/mybots, the bot, API Token), set it and start the gateway again. "
+        "Ask @BotFather for the present one (/mybots, the bot, API Token) and set it; a gateway that runs takes it over. "
         "With a server of your own, check channels.telegram.api_base_url too.",
     )
 

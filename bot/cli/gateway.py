@@ -57,19 +57,26 @@ async def serve_installation(
     from bot.ops.telling import tell_owners
     from bot.reloading import stays_current
     from bot.run import Operation, serve
+    from bot.steady_clock import SteadyClock
     from core.sessions.key import DEFAULT_AGENT
 
-    signals = StopSignals()
+    signals, clock = StopSignals(), SteadyClock()
     files = [paths.config, *variable_files(Environment.of(environ), paths)]
     files += [paths.models_file(agent) for agent in (DEFAULT_AGENT, *settings.agents.list)]
     with only_instance(paths.state):
         try:
-            async with build_app(settings, paths, environ=environ, **replacements) as app:
+            async with build_app(settings, paths, environ=environ, **{"clock": clock, **replacements}) as app:
+                installation = app.installation
                 operation = Operation(
-                    stop=signals.asked, environ=environ, listen=settings.gateway.listen, notes=app.installation.notes
+                    stop=signals.asked,
+                    environ=environ,
+                    listen=settings.gateway.listen,
+                    notes=lambda: (*installation.notes(), *clock.notes()),
+                    tokens=installation.tokens,
+                    reloaded=installation.reloaded,
                 )
                 answers = {"notify": lambda request: tell_owners(app, request)}
-                async with stays_current(app.installation, paths.state, files, signals.hangup, answers):
+                async with stays_current(installation, paths.state, files, signals.hangup, answers):
                     await serve(app, operation)
         except asyncio.CancelledError:
             if not signals.insisted:

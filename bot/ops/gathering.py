@@ -13,7 +13,7 @@ from core.ports import Backlog
 from core.sessions.key import SessionKey
 
 if TYPE_CHECKING:
-    from bot.run import ServedApp
+    from bot.served import ServedApp
     from core.resolution.snapshot import Snapshot
 
 STATES = ("ready", "cooling", "disabled", "ineligible")
@@ -44,6 +44,8 @@ class Standing:
     """Whether each platform is connected."""
     backlog: tuple[Backlog, ...] | None
     """None: the database does not answer."""
+    refreshes: Mapping[tuple[str, str], int]
+    """How many refreshes of logins were sent since the start, by provider and outcome: "ok" or the reason of a failure."""
 
 
 async def gather(app: "ServedApp", connected: Mapping[str, bool]) -> Standing:
@@ -69,7 +71,7 @@ async def gather(app: "ServedApp", connected: Mapping[str, bool]) -> Standing:
         ends = expiry_moment(profile.expires) if may_expire(profile) else None
         if ends is not None and profile.fingerprint:
             expiries[profile.provider, profile.fingerprint] = ends
-    return Standing(now, counts, tuple(outages), expiries, connected, backlog)
+    return Standing(now, counts, tuple(outages), expiries, connected, backlog, dict(app.refreshes))
 
 
 def _distinct(snapshots: "Iterable[Snapshot]") -> "Iterable[tuple[AuthProfile, Snapshot]]":

@@ -8,13 +8,14 @@ from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, 
 from contextlib import aclosing
 from typing import TYPE_CHECKING, Any, Protocol
 
+from core.auth.secret import Secret
 from core.clock import Clock
 from core.errors import BotError
 from core.messages import Delta, Event, Inbound, Reply, ReplyKind, TurnReport, Working
 from core.ports import InboxItem, InboxState, Update
 
 if TYPE_CHECKING:
-    from bot.run import ServedPlatform
+    from bot.served import ServedPlatform
 
 _ANNOUNCEMENT = "announcement:"
 """What the key of an update of our own begins with (core.announcements)."""
@@ -34,7 +35,7 @@ class Recorder(Protocol):
 
 
 class MeasuredPlatform:
-    """`bot.run.ServedPlatform` around another one, which does all the work."""
+    """`bot.served.ServedPlatform` around another one, which does all the work."""
 
     def __init__(self, platform: "ServedPlatform", recorder: Recorder, clock: Clock) -> None:
         self.name = platform.name
@@ -54,6 +55,10 @@ class MeasuredPlatform:
     async def run(self, accept: Callable[[Sequence[Update]], Awaitable[None]], on_state: Callable[[str], None]) -> None:
         """Listen, as the platform does."""
         await self._platform.run(accept, on_state)
+
+    def take_token(self, token: Secret) -> bool:
+        """Take it, as the platform does."""
+        return self._platform.take_token(token)
 
     async def close(self) -> None:
         """Close the platform."""

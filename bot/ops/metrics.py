@@ -12,7 +12,7 @@ from typing import Any
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Info, ProcessCollector
 from prometheus_client import disable_created_metrics as without_created_times
-from prometheus_client.core import GaugeMetricFamily
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4 as CONTENT_TYPE
 from prometheus_client.exposition import generate_latest
 from prometheus_client.registry import Collector
@@ -104,14 +104,15 @@ class Metrics:
 
 
 class _StandingCollector(Collector):
-    """Numbers that are not counted but looked up."""
+    """Numbers that are not counted here but looked up."""
 
     def __init__(self) -> None:
         self.latest: Standing | None = None
 
-    def collect(self) -> Iterator[GaugeMetricFamily]:
+    def collect(self) -> Iterator[GaugeMetricFamily | CounterMetricFamily]:
         """Called by the registry for each page."""
         if self.latest is not None:
+            yield _refreshes(self.latest)
             yield from _credentials(self.latest)
             yield from _operation(self.latest)
 
@@ -144,6 +145,15 @@ def _credentials(standing: Standing) -> Iterator[GaugeMetricFamily]:
     for key, ends in sorted(standing.expiries.items()):
         expiry.add_metric(key, ends.timestamp())
     yield expiry
+
+
+def _refreshes(standing: Standing) -> CounterMetricFamily:
+    counted = CounterMetricFamily(
+        "remoteclaw_refreshes", "Refreshes of logins that were sent, by outcome", labels=["provider", "outcome"]
+    )
+    for key, count in sorted(standing.refreshes.items()):
+        counted.add_metric(key, count)
+    return counted
 
 
 def _operation(standing: Standing) -> Iterator[GaugeMetricFamily]:

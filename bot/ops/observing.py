@@ -6,7 +6,7 @@ from bot.health_http import Page
 from bot.ops.gathering import gather
 from bot.ops.measured import MeasuredPlatform
 from bot.ops.metrics import CONTENT_TYPE, Metrics
-from bot.run import ServedApp, ServedPlatform
+from bot.served import ServedApp, ServedPlatform
 
 
 class Observing:

@@ -19,6 +19,7 @@ from core.auth.profiles import AuthProfile
 from core.auth.provider_names import provider_id
 from core.auth.secret import Secret
 from core.clock import Clock
+from core.durations import span_is_over
 from core.errors import BotError, Failure, FailureReason, ProviderError, StorageError
 
 log = logging.getLogger(__name__)
@@ -161,7 +162,7 @@ class Refresher:
         except Exception:
             log.exception("the refresh of %s failed unexpectedly", profile.id)
             failure = Failure(reason=FailureReason.UNKNOWN, detail=f"The refresh of {profile.id} failed.")
-        self._rests[_key(profile)] = (self._clock.now() + _AGAIN, failure)
+        self._rests[_key(profile)] = (self._clock.now(), failure)
         log.info("%s was not refreshed: %s", profile.id, failure.detail)  # whoever waits says it where people look
         return failure
 
@@ -256,8 +257,10 @@ class Refresher:
 
     def _resting(self, profile: AuthProfile) -> Failure | None:
         """The failure of the last refresh, while the next one is not due yet."""
-        until, failure = self._rests.get(_key(profile), (None, None))
-        return failure if until is not None and until > self._clock.now() else None
+        since, failure = self._rests.get(_key(profile), (None, None))
+        if since is None or span_is_over(since, since + _AGAIN, self._clock.now()):
+            return None
+        return failure
 
 
 def _key(profile: AuthProfile) -> tuple[str, str]:

@@ -4,16 +4,22 @@ import asyncio
 import json
 import logging
 from collections.abc import Iterator
+from datetime import timedelta
+from typing import Any
 
 import pytest
 
 from adapters.discord.marks import Marks
-from core.errors import BotError
+from core.auth.secret import Secret
+from core.errors import BotError, ConfigError
+from core.ports import InboxItem, InboxState
 from tests.fakes.clock import FakeClock
 from tests.fakes.discord_room import Room, connected
 from tests.fakes.discord_server import DiscordServer
 from tests.fakes.discord_world import Message
 from tests.fakes.inbox import FakeInbox
+
+ITEM: dict[str, Any] = {"id": 1, "state": InboxState.NEW, "received_at": FakeClock().now()}
 
 
 @pytest.fixture
@@ -91,7 +97,8 @@ async def test_an_address_that_is_not_discords_is_named(server: DiscordServer) -
 async def test_discord_being_away_at_the_start_is_waited_out(server: DiscordServer) -> None:
     server.fail("GET", "/oauth2/applications/@me", 403)
     async with connected(server) as room:
-        assert room.states == ["connecting", "connected"]
+        away = f"disconnected: Discord cannot be reached at {server.api_base_url} (Forbidden)"
+        assert room.states == ["connecting", away, "connected"]
     assert len(server.sent("GET", "/users/@me")) == 2
 
 
@@ -260,6 +267,61 @@ async def test_a_mark_that_cannot_be_stored_is_stored_later(caplog: pytest.LogCa
     inbox.full = False
     await marks.save()
     assert inbox.marks["discord", "default"] == '{"1": "2"}'
+
+
+async def test_a_clock_that_was_set_back_does_not_put_off_the_next_mark() -> None:
+    inbox, clock = FakeInbox(), FakeClock()
+    marks = Marks(inbox, "discord", "default")
+    await marks.seen(1, 2, clock.now())
+    await marks.seen(1, 3, clock.now() - timedelta(hours=5))
+    assert inbox.marks["discord", "default"] == '{"1": "3"}'
+
+
+async def test_after_a_refusal_it_can_be_run_again_with_a_new_token_and_reads_what_it_has_missed(
+    server: DiscordServer, caplog: pytest.LogCaptureFixture
+) -> None:
+    guild, alice = server.guild(), server.user("alice")
+    channel = server.channel(guild)
+    async with connected(server) as room:
+        alice.asks(channel, "one")
+        await room.wait_for(lambda: room.heard)
+        await room.settled()
+        server.renew_token("counterpart-bot-token-that-came-later-000")
+        assert room.run is not None
+        async with asyncio.timeout(20):
+            with pytest.raises(ConfigError, match=r"channels\.discord\.token"):
+                await room.run
+        alice.asks(channel, "two")
+        with pytest.raises(BotError):
+            await asyncio.wait_for(room.deliver(InboxItem(**ITEM, update=room.received[0]), room.heard[0]), 10)
+        room.delivering.clear()
+        old = server.gateway.token
+        assert room.platform.take_token(Secret(old))
+        assert not room.platform.take_token(Secret(old))
+        room.start()
+        await server.wait_for(lambda: len(room.heard) == 2, 12)
+        await room.settled()
+        assert room.states[-1] == "connected"
+    assert [inbound.text for inbound in room.heard] == ["one", "two"]
+    assert len(channel.messages) == 4
+    assert "Attempting a reconnect" not in caplog.text, "a line and a traceback for every try"
+
+
+async def test_that_discord_takes_no_messages_is_said_once_and_that_it_does_is_too(
+    server: DiscordServer, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO, "adapters.discord")
+    alice = server.user("alice")
+    async with connected(server, clock=FakeClock()) as room:
+        server.fail("POST", "/messages", 520, times=3)
+        for words in ("one", "two"):
+            alice.says(alice.dm, words)
+        await room.wait_for(lambda: len(room.heard) == 2)
+        await room.settled()
+    assert [message for message in caplog.messages if "take" in message] == [
+        "Discord does not take messages (status 520); they are sent as soon as it does.",
+        "Discord takes messages again.",
+    ]
 
 
 async def test_a_store_that_fails_for_a_while_loses_nothing(server: DiscordServer) -> None:

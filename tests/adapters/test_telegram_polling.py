@@ -7,10 +7,11 @@ from datetime import timedelta
 
 import pytest
 
+from core.auth.secret import Secret
 from core.errors import ConfigError, StorageError
 from core.ports import Update
 from tests.adapters.telegram_stage import Stage
-from tests.fakes.telegram_server import TelegramServer
+from tests.fakes.telegram_server import TOKEN, TelegramServer
 
 LONG = timedelta(minutes=1)
 
@@ -290,7 +291,57 @@ async def test_a_revoked_token_ends_polling_and_names_setting_and_remedy(server:
     await stage.stop()
     assert caught.value.path == "channels.telegram.token"
     assert "BotFather" in caught.value.hint
-    assert stage.states == ["disconnected: the bot token is refused"]
+    assert stage.states == [], "what ends it is told by whoever runs it"
+
+
+OTHERS = "888000888:AAcanary-Token_of_another_bot00"
+RENEWED = "777000777:AAcanary-Token_that_came_later00"
+
+
+async def test_after_a_refusal_it_can_be_run_again_with_a_new_token_and_goes_on_where_it_was(
+    server: TelegramServer,
+) -> None:
+    ada, stage = server.person(1001), Stage(server)
+    chat = server.private(ada)
+    async with stage:
+        await stage.hears(ada, chat, "one")
+        menus = len(server.called("setMyCommands"))
+        server.revoke(RENEWED)
+        with pytest.raises(ConfigError):
+            await asyncio.wait_for(stage.ended(), 10)
+        assert not stage.platform.take_token(Secret(TOKEN)), "it is the one that was refused"
+        assert stage.platform.take_token(Secret(RENEWED))
+        stage.begin()
+        item = await stage.hears(ada, chat, "two")
+        assert item.update.payload["message"]["text"] == "two"
+        assert stage.states == ["connected", "connected"]
+        offsets = [call.params.get("offset") for call in server.called("getUpdates")]
+        assert offsets[0] is None
+        assert None not in offsets[2:], "the updates are those of the same bot"
+        assert len(server.called("setMyCommands")) == menus, "its menu is there"
+
+
+async def test_another_bots_updates_are_numbered_anew_and_it_gets_a_menu(server: TelegramServer) -> None:
+    ada, stage = server.person(1001), Stage(server)
+    async with stage:
+        await stage.hears(ada, server.private(ada), "one")
+        await stage.until(lambda: server.called("getUpdates")[-1].params.get("offset"))
+        await stage.stop_running()
+        menus = dict(server.world.menus)
+        server.world.menus.clear()
+        server.revoke(OTHERS)
+        assert stage.platform.take_token(Secret(OTHERS))
+        stage.begin()
+        await stage.until(lambda: server.called("getUpdates")[-1].params.get("offset") is None)
+        assert server.world.menus == menus
+
+
+async def test_a_text_that_is_no_token_is_refused_and_the_one_before_stays(stage: Stage) -> None:
+    ada = stage.server.person(1001)
+    for text in ("two words", "1:a/../getMe", ""):
+        with pytest.raises(ConfigError, match=r"channels\.telegram\.token: This is not a bot token"):
+            stage.platform.take_token(Secret(text))
+    await stage.hears(ada, stage.server.private(ada), "hello")
 
 
 async def test_a_refused_menu_does_not_stop_the_bot(server: TelegramServer) -> None:

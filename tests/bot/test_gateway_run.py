@@ -8,7 +8,7 @@ import signal
 import socket
 import subprocess
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -42,6 +42,7 @@ from tests.fakes.state_reader import FakeStateReader
 
 ROOT = Path(__file__).parents[2]
 PATIENCE = 10
+REFUSED = ConfigError("channels.telegram.token", "is refused.")
 
 
 @dataclass
@@ -57,6 +58,7 @@ class FakeApp:
         agents={name: AgentRules(id=name, default=ModelRef("acme", "small")) for name in ("main", "writer")},
         catalog=Catalog(),
     )
+    refreshes: dict[tuple[str, str], int] = field(default_factory=dict)
     looks: int = 0
     """How often the watch has looked."""
 
@@ -89,6 +91,12 @@ async def running(app: FakeApp, **options: object) -> AsyncIterator[Operation]:
             await serving
 
 
+async def until(predicate: Callable[[], bool]) -> None:
+    """Return when it is so; `running` bounds the wait."""
+    while not predicate():  # noqa: ASYNC110 - nothing else tells of it
+        await asyncio.sleep(0.001)
+
+
 async def request(address: tuple[str, int], text: str) -> tuple[int, dict[str, str], dict[str, object]]:
     reader, writer = await asyncio.open_connection(*address)
     writer.write(text.encode())
@@ -102,7 +110,7 @@ async def request(address: tuple[str, int], text: str) -> tuple[int, dict[str, s
 
 
 async def get(address: tuple[str, int], path: str) -> tuple[int, dict[str, object]]:
-    status, _, body = await request(address, f"GET {path} HTTP/1.1\r\nHost: x\r\n\r\n")
+    status, _, body = await request(address, f"GET {path} HTTP/1.1\r\nHost: localhost\r\n\r\n")
     return status, body
 
 
@@ -137,40 +145,102 @@ class TestServing:
             assert app.looks == 1
         assert [item.state for item in app.inbox.items.values()] == [InboxState.DONE] * 3
 
-    async def test_an_announcement_for_a_platform_that_has_failed_waits_for_the_next_start(self) -> None:
-        bad, good = FakePlatform("bad", fails=ConfigError("channels.bad.token", "is refused.")), FakePlatform("good")
-        app = FakeApp((bad, good))
-        app.owners = {"bad:1"}
-        told = Reply(kind=ReplyKind.NOTICE, text="look")
-        async with running(app):
-            bad.fail.set()
-            await bad.gone.wait()
-            await app.announcer.tell_owners("key", told)
-        assert bad.delivered == []
-        again = FakePlatform("bad")
-        async with running(replace(app, platforms=(again,))):
-            assert await again.has_delivered(1) == ["look"]
-
-    async def test_a_platform_that_fails_is_told_in_one_line_and_leaves_the_others_alone(
+    async def test_a_platform_that_is_refused_while_it_runs_is_told_once_and_answers_what_waited_after_a_reload(
         self, caplog: pytest.LogCaptureFixture
     ) -> None:
-        bad = FakePlatform("bad", fails=ConfigError("channels.bad.token", "is refused."))
-        good = FakePlatform("good")
-        async with running(FakeApp((bad, good))):
-            bad.fail.set()
+        caplog.set_level(logging.INFO, "bot")
+        platform, good = FakePlatform("telegram", fails=REFUSED), FakePlatform("good")
+        app = FakeApp((platform, good))
+        app.owners = {"telegram:1"}
+        async with running(app, tokens=lambda: {"telegram": Secret("1:new")}) as operation:
+            await platform.say("hi")
+            await platform.has_delivered(1)
+            platform.refused = REFUSED
+            platform.fail.set()
+            await platform.deaf.wait()
+            await app.announcer.tell_owners("key", Reply(kind=ReplyKind.NOTICE, text="look"))
             await good.say("hi")
             await good.has_delivered(1)
-        errors = [record for record in caplog.records if record.levelno >= logging.ERROR]
-        assert [record.getMessage() for record in errors] == ["bad (default): channels.bad.token: is refused."]
-        assert errors[0].exc_info is None
-        assert bad.closed
+            await until(lambda: platform.tried > 1)
+            platform.refused = None
+            platform.fail.clear()
+            operation.reloaded.set()
+            assert await platform.has_delivered(2) == ["echo hi", "look"]
+            assert not platform.closed
+        told = [message for message in caplog.messages if message.startswith("telegram (default)")]
+        assert told == [
+            "telegram (default): connected",
+            "telegram (default): channels.telegram.token: is refused.",
+            "telegram (default): connects anew, with another token",
+            "telegram (default): connected",
+            "telegram (default): stopped",
+        ]
+        assert all(record.exc_info is None for record in caplog.records)
 
-    async def test_the_last_platform_that_fails_ends_the_process_with_its_reason(self) -> None:
-        bad, worse = FakePlatform("bad", fails=ConfigError("a", "x")), FakePlatform("worse", fails=OSError("a bug"))
-        bad.fail.set()
-        worse.fail.set()
-        with pytest.raises(BotError, match=r"a: x|worse .* ended unexpectedly"):
-            await serve(FakeApp((bad, worse)), Operation(stop=asyncio.Event(), environ={}))  # type: ignore[arg-type]
+    async def test_a_delivery_that_is_refused_makes_the_platform_connect_anew(
+        self, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        caplog.set_level(logging.INFO)
+        platform = FakePlatform()
+        async with running(FakeApp((platform,))):
+            await platform.listening.wait()
+            platform.refused = REFUSED
+            await platform.say("hi")
+            await until(lambda: platform.tried == 2)
+            assert platform.delivered == []
+            platform.refused = None
+            assert await platform.has_delivered(1) == ["echo hi"]
+        assert sum("is refused" in message for message in caplog.messages) == 1
+
+    async def test_one_that_is_refused_at_the_start_is_waited_for_while_another_is_connected(self) -> None:
+        bad, good = FakePlatform("telegram"), FakePlatform("good")
+        bad.refused = REFUSED
+        async with running(FakeApp((bad, good))) as operation:
+            await good.listening.wait()
+            await until(lambda: bad.tried == 1)
+            bad.refused = None
+            operation.reloaded.set()
+            await bad.listening.wait()
+            assert (bad.tried, good.tried) == (2, 1)
+
+    async def test_only_another_token_makes_one_connect_anew_that_is_well(self) -> None:
+        platform, held = FakePlatform("telegram"), {"telegram": Secret("1:first")}
+        platform.take_token(held["telegram"])
+        async with running(FakeApp((platform,)), tokens=lambda: held) as operation:
+            await platform.listening.wait()
+            for token, tried in (("1:first", 1), ("1:second", 2)):
+                held["telegram"] = Secret(token)
+                operation.reloaded.set()
+                await until(lambda: not operation.reloaded.is_set())
+                await until(lambda count=tried: platform.tried == count)
+            await platform.say("hi")
+            assert await platform.has_delivered(1) == ["echo hi"]
+
+    async def test_what_ends_unexpectedly_is_tried_again_and_its_traceback_is_written_once(
+        self, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        platform = FakePlatform(fails=OSError("a bug"))
+        async with running(FakeApp((platform,))) as operation:
+            await platform.listening.wait()
+            platform.refused = OSError("a bug")
+            platform.fail.set()
+            await platform.deaf.wait()
+            for times in (2, 3):
+                operation.reloaded.set()
+                await until(lambda count=times: platform.tried >= count)
+            platform.refused = None
+            platform.fail.clear()
+            operation.reloaded.set()
+            await platform.say("hi")
+            assert await platform.has_delivered(1) == ["echo hi"]
+        assert sum(record.exc_info is not None for record in caplog.records) == 1
+
+    async def test_where_nobody_was_ever_connected_and_all_are_refused_the_process_ends_with_the_reason(self) -> None:
+        bad, worse = FakePlatform("bad"), FakePlatform("worse")
+        bad.refused, worse.refused = ConfigError("a", "x"), OSError("a bug")
+        async with asyncio.timeout(PATIENCE):
+            with pytest.raises(BotError, match=r"a: x|worse .* ended unexpectedly"):
+                await serve(FakeApp((bad, worse)), Operation(stop=asyncio.Event(), environ={}))  # type: ignore[arg-type]
         assert bad.closed
         assert worse.closed
 
@@ -179,7 +249,7 @@ class TestServing:
             await serve(FakeApp(()), Operation(stop=asyncio.Event(), environ={}))  # type: ignore[arg-type]
 
     async def test_every_change_of_state_is_one_info_line(self, caplog: pytest.LogCaptureFixture) -> None:
-        caplog.set_level(logging.INFO, "bot.run")
+        caplog.set_level(logging.INFO, "bot.serving")
         platform = FakePlatform()
         async with running(FakeApp((platform,))):
             await platform.listening.wait()
@@ -326,7 +396,7 @@ class TestHealth:
             for path in ("/healthz", "/metrics"):
                 assert (await request(address, f"DELETE {path} HTTP/1.1\r\n\r\n"))[0] == 405
             status, headers, _ = await request(address, "POST /healthz HTTP/1.1\r\nContent-Length: 2\r\n\r\nhi")
-            assert (status, headers["allow"]) == (405, "get")
+            assert (status, headers["allow"]) == (405, "get, head")
             for nonsense in (b"\r\n\r\n", b"\x16\x03\x01\x00\n\n", b"GET " + b"x" * 100_000):
                 _, writer = await asyncio.open_connection(*address)
                 writer.write(nonsense)

@@ -45,7 +45,7 @@ def item(key: str = "1", state: InboxState = InboxState.NEW) -> InboxItem:
 
 
 def standing(**more: object) -> Standing:
-    empty = Standing(now=NOW, counts={}, outages=(), expiries={}, connected={}, backlog=())
+    empty = Standing(now=NOW, counts={}, outages=(), expiries={}, connected={}, backlog=(), refreshes={})
     return replace(empty, **more)  # type: ignore[arg-type]
 
 
@@ -177,6 +177,15 @@ class TestPage:
         assert found["remoteclaw_credentials{provider=acme,state=cooling}"] == 1
         assert found["remoteclaw_credential_expires_seconds{credential=35c04c1b,provider=acme}"] == back.timestamp()
         assert found["remoteclaw_platform_connected{platform=discord}"] == 0
+
+    def test_refreshes_are_counted_by_provider_and_outcome(self) -> None:
+        counted = {("acme", "ok"): 3, ("acme", "auth_permanent"): 1, ("zeta", "timeout"): 2}
+        found = samples(Metrics(NOW), standing(refreshes=counted))
+        assert {name: value for name, value in found.items() if "refreshes" in name} == {
+            "remoteclaw_refreshes_total{outcome=auth_permanent,provider=acme}": 1,
+            "remoteclaw_refreshes_total{outcome=ok,provider=acme}": 3,
+            "remoteclaw_refreshes_total{outcome=timeout,provider=zeta}": 2,
+        }
 
     def test_the_inbox_is_counted_and_a_database_that_does_not_answer_is_told(self) -> None:
         waits = (Backlog("telegram", InboxState.NEW, 4, NOW - timedelta(seconds=90)),)

@@ -9,7 +9,7 @@ import pytest
 
 from core.errors import BotError, FailureReason, StorageError
 from core.gateway import Gateway
-from core.intake import Intake
+from core.intake import ATTEMPTS, Intake
 from core.messages import Event, File, Inbound, Ingress, Reply, ReplyKind
 from core.ports import InboxItem, InboxState, Update
 from core.sessions.key import SessionKey
@@ -360,3 +360,99 @@ class TestTrouble:
         await line.over()
         assert line.desk.said == ["Reference for the log: 1."] * 2
         assert line.states() == [InboxState.NEW] * 2
+
+
+class TestPlatformAway:
+    async def test_what_it_does_not_take_waits_until_it_is_there_and_a_stop_does_not_wait_for_that(
+        self, line: Line, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        line.intake.reach(False)
+        line.desk.unreachable = 1
+        await line.hear("one")
+        assert await line.intake.drain(PATIENCE) == 1
+        assert (line.desk.said, line.states()) == ([], ["answered"])
+        await line.hear("/whoami")
+        assert "telegram:1" in (await line.desk.has_said(1))[0], "others do not wait for it"
+        line.intake.reach(True)
+        await line.desk.has_said(2)
+        await line.over()
+        assert line.desk.said[1] == "served-by:acme:work"
+        assert (line.states(), len(line.world.provider.requests)) == (["done"] * 2, 1)
+        assert caplog.messages == [], "why it is not there is said by whoever knows"
+
+    async def test_that_answers_cannot_be_delivered_is_said_once_and_that_they_can_is_too(
+        self, line: Line, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        caplog.set_level("INFO", "core.intake")
+        line.desk.unreachable = 5
+        await line.hear("one", "two")
+        await line.over()
+        assert len(line.desk.said) == 2
+        assert caplog.messages == [
+            "Answers could not be delivered to telegram, and are tried again: The platform cannot be reached.",
+            "Answers are delivered to telegram again.",
+        ]
+
+    async def test_what_was_given_up_is_delivered_by_the_next_resumption(self, line: Line) -> None:
+        line.desk.unreachable = ATTEMPTS
+        await line.hear("one")
+        await line.over()
+        assert (line.desk.said, line.states()) == ([], ["answered"])
+        await line.intake.resume()
+        await line.over()
+        assert (line.desk.said, line.states()) == (["served-by:acme:work"], ["done"])
+
+    async def test_a_resumption_repeats_nothing_that_is_under_way(self, line: Line) -> None:
+        held = line.hold("one")
+        await line.hear("one", "two", "/whoami")
+        await begun(held)
+        await line.intake.resume()
+        await line.intake.resume()
+        held.release.set()
+        await line.over()
+        assert len(line.desk.said) == 3
+        assert len(line.world.provider.requests) == 2
+
+    async def test_nor_what_comes_to_its_end_while_the_inbox_is_read(self) -> None:
+        class Slow(FakeInbox):
+            answers = asyncio.Event()
+            asked = asyncio.Event()
+
+            async def unfinished(self, platform: str, account: str) -> tuple[InboxItem, ...]:
+                found = await super().unfinished(platform, account)
+                self.asked.set()
+                await self.answers.wait()
+                return found
+
+        inbox = Slow()
+        line = Line(inbox=inbox)
+        held = line.hold("one")
+        await line.hear("one")
+        await begun(held)
+        resuming = asyncio.create_task(line.intake.resume())
+        await inbox.asked.wait()
+        held.release.set()
+        await line.over()
+        inbox.answers.set()
+        await resuming
+        await line.over()
+        assert (line.desk.said, line.states()) == (["one"], ["done"])
+
+    async def test_an_inbox_that_cannot_be_read_for_a_while_gives_nothing_up(
+        self, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        class Absent(FakeInbox):
+            away = 4
+
+            async def unfinished(self, platform: str, account: str) -> tuple[InboxItem, ...]:
+                if self.away:
+                    self.away -= 1
+                    raise StorageError("storage", "The database is locked.")
+                return await super().unfinished(platform, account)
+
+        line = Line(inbox=Absent())
+        line.desk.unreachable = 1
+        await line.hear("one")
+        await line.over()
+        assert (line.desk.said, line.states()) == (["served-by:acme:work"], ["done"])
+        assert sum("The inbox cannot be read" in message for message in caplog.messages) == 1

@@ -117,6 +117,16 @@ async def test_a_refresh_that_fails_in_the_advisory_window_changes_nothing_and_r
     assert house.health.health == {}
 
 
+async def test_a_clock_that_is_set_back_makes_no_long_rest_of_a_failure() -> None:
+    house = House(ADVISORY)
+    house.server.script.append(FailureReason.NETWORK)
+    await house.ready()
+    house.clock.advance(timedelta(hours=-1))
+    ends = (house.clock.now() + ADVISORY).timestamp() * 1000
+    house.profiles.put(replace(house.login, expires=ends))
+    assert await house.ready() == "access-2"
+
+
 @pytest.mark.parametrize("reason", [FailureReason.NETWORK, FailureReason.TIMEOUT, FailureReason.OVERLOADED])
 async def test_a_refresh_that_fails_after_the_end_fails_the_attempt(reason: FailureReason) -> None:
     house = House(EXPIRED)

@@ -141,13 +141,21 @@ def test_a_config_that_is_edited_badly_and_then_well(scene: Scene):
         assert page["notes"][0].startswith(
             "config and references were not reloaded, the last good values stay: acces: is not a setting."
         )
+        scene.choose()
+        assert scene.serves("as it was") == "ONE1"
+        for _ in range(2):
+            assert reload(scene)[0] == 1
         chat = scene.stage.telegram.private(scene.stage.mallory)
         scene.before = scene.before.replace('allow = ["telegram:1002"]', 'allow = ["telegram:1002", "telegram:1003"]')
         scene.write("[gateway]", 'listen = "127.0.0.1:0"')
         gateway.says("SECRETS_RELOADER_RECOVERED")
         scene.stage.asks(scene.stage.mallory, chat, "/model omega/o")
         assert scene.stage.serves(scene.stage.mallory, chat, "hi") == "ONE1"
+        assert scene.serves("afterwards") == "ONE1"
         assert get(address)[1]["notes"] == []
+        for word in ("DEGRADED", "RECOVERED"):
+            assert sum(f"SECRETS_RELOADER_{word}" in line for line in gateway.log) == 1
+        assert len(scene.stage.provider.seen) == 3
 
 
 def test_what_only_a_start_reads_is_told(scene: Scene):

@@ -3,6 +3,8 @@
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 
+from core.auth.secret import Secret
+from core.errors import ConfigError
 from core.messages import Event, Inbound, Ingress, Place, Reply, Sender
 from core.ports import InboxItem, Update
 from core.sessions.key import chat_key, direct_key
@@ -11,7 +13,8 @@ Accept = Callable[[Sequence[Update]], Awaitable[None]]
 
 
 class FakePlatform:
-    """`bot.run.ServedPlatform`. `fails` ends `run` as soon as `fail` is set; without one it returns by itself."""
+    """`bot.served.ServedPlatform`. `fails` ends `run` as soon as `fail` is set; without one it returns by itself. While it
+    is `refused` it neither connects nor delivers."""
 
     def __init__(self, name: str = "fake", *, fails: Exception | None = None, journal: list[str] | None = None) -> None:
         self.name = name
@@ -21,6 +24,11 @@ class FakePlatform:
         self.deaf = asyncio.Event()
         self.fail = asyncio.Event()
         self.closed = False
+        self.refused: Exception | None = None
+        self.tried = 0
+        """How often it was run."""
+        self.tokens: list[str] = []
+        """Those that it was given, in their order."""
         self.gone = asyncio.Event()
         """It is closed."""
         self.on_state: Callable[[str], None] = lambda state: None
@@ -32,6 +40,9 @@ class FakePlatform:
 
     async def run(self, accept: Accept, on_state: Callable[[str], None]) -> None:
         self._accept, self.on_state = accept, on_state
+        self.tried += 1
+        if self.refused is not None:
+            raise self.refused
         on_state("connected")
         self.listening.set()
         try:
@@ -81,6 +92,8 @@ class FakePlatform:
         assert not self.closed
         async for event in events:
             if isinstance(event, Reply):
+                if self.refused is not None:
+                    raise self.refused
                 self._journal.append(f"{self.name} delivers")
                 async with self._answered:
                     self.delivered.append(event.text)
@@ -91,6 +104,13 @@ class FakePlatform:
         async with self._answered:
             await self._answered.wait_for(lambda: len(self.delivered) >= count)
         return self.delivered
+
+    def take_token(self, token: Secret) -> bool:
+        if ":" not in token.reveal():
+            raise ConfigError(f"channels.{self.name}.token", "This is not a bot token.")
+        is_new = token.reveal() not in self.tokens[-1:]
+        self.tokens.append(token.reveal())
+        return is_new
 
     async def close(self) -> None:
         self._journal.append(f"{self.name} closed")

@@ -51,7 +51,7 @@ class Gateway:
     def __init__(
         self, token: str, bot: Person, application: int, guilds: list[Guild], changed: Callable[[], None]
     ) -> None:
-        self._token = token
+        self.token = token
         self._bot = bot
         self._application = application
         self._guilds = guilds
@@ -98,7 +98,7 @@ class Gateway:
 
     async def _identify(self, socket: Socket, data: dict[str, Any]) -> None:
         self.identified.append(data["intents"])
-        if data["token"] != self._token:
+        if data["token"] != self.token:
             await socket.ws.close(code=4004, message=b"Authentication failed.")
             return
         if data["intents"] & _CONTENT and not self.content_allowed:
@@ -122,7 +122,7 @@ class Gateway:
 
     async def _resume(self, socket: Socket, data: dict[str, Any]) -> None:
         session = self.sessions.get(data["session_id"])
-        if session is None or data["token"] != self._token:
+        if session is None or data["token"] != self.token:
             await socket.send({"op": 9, "d": False, "s": None, "t": None})
             return
         session.socket = socket

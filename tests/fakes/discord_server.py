@@ -56,6 +56,8 @@ class DiscordServer:
         self.token = token
         self.bot = Person(name="claw", bot=True)
         self.application = snowflake()
+        self.flags = 1 << 19
+        """Of the application: it may read what people write."""
         self.people: dict[int, Person] = {}
         self.guilds: list[Guild] = []
         self.channels: dict[int, Channel] = {}
@@ -147,6 +149,12 @@ class DiscordServer:
 
     def drop_connections(self) -> None:
         """The network breaks: no close frame."""
+        self._do(self.gateway.drop())
+
+    def renew_token(self, token: str) -> None:
+        """The owner has a new token made: all that was logged in with the old one is put out."""
+        self.token = self.gateway.token = token
+        self.gateway.sessions.clear()
         self._do(self.gateway.drop())
 
     def ask_to_reconnect(self) -> None:

@@ -135,9 +135,9 @@ class TelegramServer:
         self._poll += 1
         self.changed()
 
-    def revoke(self) -> None:
+    def revoke(self, new: str | None = None) -> None:
         """The owner had a new token made: the old one is refused from now on."""
-        self.token = None
+        self.token = new
         self.changed()
 
     def called(self, method: str) -> list[Call]:
@@ -263,7 +263,7 @@ class TelegramServer:
                 "Conflict: can't use getUpdates method while webhook is active; use deleteWebhook to delete it first",
             )
         self._poll += 1
-        mine = self._poll
+        mine, token = self._poll, self.token
         self._pulse.set()
         self.changed()
         offset, wanted = int(params.get("offset") or 0), params.get("allowed_updates") or []
@@ -275,7 +275,8 @@ class TelegramServer:
                     409,
                     "Conflict: terminated by other getUpdates request; make sure that only one bot instance is running",
                 )
-            self._check_token(self.token or "0:revoked")
+            if self.token != token:
+                raise ApiError(401, "Unauthorized")
             with self.world.lock:
                 kept = [u for u in self.world.updates if u["update_id"] >= offset]
                 if len(kept) < len(self.world.updates):
