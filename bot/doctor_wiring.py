@@ -6,14 +6,16 @@ Unlike `bot.app` nothing here makes the state directory or the salt of the finge
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from core.auth.refs import SecretSource, UnresolvedRef
 from core.clock import Clock
+from core.errors import BotError
 
 if TYPE_CHECKING:
     from datetime import datetime
 
+    from adapters.discord.identity import Application
     from adapters.storage.examination import Examination
     from adapters.storage.older_import import Plan
     from adapters.storage.profile_writer import ProfileWriter
@@ -25,6 +27,10 @@ if TYPE_CHECKING:
     from core.auth.secret import Secret
     from core.resolution.ports import StateReader
     from core.resolution.rules import Rules
+
+_T = TypeVar("_T")
+_SECONDS = 10.0
+"""How long a chat platform may take to say whose a token is."""
 
 
 class Named(Protocol):
@@ -121,6 +127,24 @@ def older_plan(paths: "Paths", agent: str, document: dict[str, Any]) -> "Plan":
     return OlderFiles(paths.agent(agent), oauth if agent == DEFAULT_AGENT else None).plan(document)
 
 
+def stored_document(path: Path) -> dict[str, Any]:
+    """A store as it can be changed; nothing where there is none. Raises StoreError for one that is not touched: a link, one that
+    belongs to another user or is open to others, and one that cannot be read."""
+    from adapters.storage.profile_disk import CLOSED, read_document
+
+    return read_document(path, CLOSED) or {}
+
+
+def key_variables(settings: "Settings", environ: Mapping[str, str]) -> set[str]:
+    """The variables that hold keys of providers in an environment."""
+    from adapters.providers.builtin import builtin_providers
+    from core.auth.environment import environment_keys
+
+    known = {name: provider.env for name, provider in builtin_providers().items()}
+    declared = {**dict.fromkeys(settings.models.providers, ()), **known}
+    return {profile.variable for profile in environment_keys(declared, environ) if profile.variable}
+
+
 def entry_fault(name: str, entry: object) -> str | None:
     """Why an entry of a store is not used, in words that hold nothing of it; None for a usable one."""
     from adapters.storage.profile_entry import read_entry
@@ -152,12 +176,44 @@ def command_fault(alias: str, options: "SecretProvider") -> UnresolvedRef | None
 
 
 def bot_of(platform: str, api_base_url: str, token: "Secret") -> Named:
-    """Ask a chat platform whose token this is. Blocks for some seconds at most. Raises BotError: `refused` for a token that it
-    does not accept, `unreachable` for everything else."""
+    """Ask a chat platform whose token this is. Blocks for ten seconds at most, whatever the other side does: also one that sends
+    its answer drop by drop, and one whose name nobody resolves. Raises BotError: `refused` for a token that it does not accept,
+    `unreachable` for everything else."""
     if platform == "telegram":
         from adapters.telegram.identity import ask as ask_telegram
 
-        return ask_telegram(api_base_url, token)
+        return _within_seconds(lambda: ask_telegram(api_base_url, token), api_base_url)
     from adapters.discord.identity import ask as ask_discord
 
-    return ask_discord(api_base_url, token)
+    return _within_seconds(lambda: ask_discord(api_base_url, token), api_base_url)
+
+
+def application_of(api_base_url: str, token: "Secret") -> "Application":
+    """What Discord tells of a bot's application, within ten seconds. Raises BotError where it tells nothing."""
+    from adapters.discord.identity import application
+
+    return _within_seconds(lambda: application(api_base_url, token), api_base_url)
+
+
+def _within_seconds(ask: Callable[[], _T], address: str) -> _T:
+    """The answer, from a thread of its own: it is left behind when it takes too long, and does not keep the process from ending."""
+    from queue import Empty, SimpleQueue
+    from threading import Thread
+
+    answers: SimpleQueue[_T | BaseException] = SimpleQueue()
+
+    def run() -> None:
+        try:
+            answers.put(ask())
+        except BaseException as error:
+            answers.put(error)
+
+    Thread(target=run, daemon=True).start()
+    try:
+        answer = answers.get(timeout=_SECONDS)
+    except Empty:
+        told = f"{address} did not answer within {_SECONDS:g} seconds."
+        raise BotError("unreachable", told, "Check the network.") from None
+    if isinstance(answer, BaseException):
+        raise answer
+    return answer

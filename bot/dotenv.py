@@ -47,18 +47,20 @@ def _value(text: str) -> str:
     return quoted[2]
 
 
-def read_dotenv(path: Path) -> dict[str, str]:
+def read_dotenv(path: Path, owner: int | None = None) -> dict[str, str]:
     """The variables of the operator's own file; without a file, none. It does not say where the state directory is.
 
-    Raises StoreError for one that cannot be read, that is not text, or that others can write: they could choose where
-    credentials are sent.
+    It must belong to this user, to root, or to `owner`. Raises StoreError for one that cannot be read, that is not text, or that
+    others can write: they could choose where credentials are sent.
     """
     try:
         found = path.stat()
-        if found.st_mode & 0o022 or found.st_uid not in (os.geteuid(), 0):
-            raise StoreError(
-                "dotenv", f"{path} can be written by others, so nothing is started with it.", f"Run: chmod 600 {path}"
-            )
+        if found.st_uid not in (os.geteuid(), 0, owner):
+            told = f"{path} belongs to another user, so nothing is started with it."
+            raise StoreError("dotenv", told, f"Run this as that user, or: chown {os.geteuid()} {path}")
+        if found.st_mode & 0o022:
+            told = f"{path} can be written by others, so nothing is started with it."
+            raise StoreError("dotenv", told, f"Run: chmod 600 {path}")
         if not path.is_file() or found.st_size > _LARGEST:
             raise StoreError("dotenv", f"{path} is not a file of NAME=value lines.")
         values = parse_dotenv(path.read_text("utf-8-sig"))

@@ -95,13 +95,14 @@ def _joined(layers: Mapping[Origin, Mapping[str, str]]) -> Environment:
     return Environment(MappingProxyType(dict(layers)), values, origins)
 
 
-def layered(process: Mapping[str, str], cwd: Path | None, paths: Paths) -> Environment:
-    """The layers before the config. For a reload: again, with the `process` environment of the start.
+def layered(process: Mapping[str, str], cwd: Path | None, paths: Paths, owner: int | None = None) -> Environment:
+    """The layers before the config. For a reload: again, with the `process` environment of the start. `owner` is who
+    beside this user may own the state directory's `.env`.
 
     Where the working directory is the state directory its file is the operator's own. Raises StoreError for the state
     directory's `.env` if it cannot be used; the other files then only lack.
     """
-    state = read_dotenv(paths.dotenv)
+    state = read_dotenv(paths.dotenv, owner)
     gateway, disagreement = _gateway_env(process, paths, state)
     project = Untrusted()
     if cwd is not None and not _is_same(cwd, paths.state):
@@ -137,7 +138,10 @@ def _gateway_env(process: Mapping[str, str], paths: Paths, state: Mapping[str, s
 
 
 def _gateway_env_path(process: Mapping[str, str], paths: Paths) -> Path | None:
-    usual = Paths.of({name: process[name] for name in ("HOME", HOME) if name in process})
+    try:
+        usual = Paths.of({name: process[name] for name in ("HOME", HOME) if name in process})
+    except StoreError:
+        return None  # nobody has a home, so there is no usual directory
     return usual.state.parent / ".config" / "remoteclaw" / "gateway.env" if usual.state == paths.state else None
 
 
@@ -153,10 +157,10 @@ def process_environment() -> dict[str, str]:
     return {name: value for name, value in os.environ.items() if _filled.get(name) != value}
 
 
-def read_environment() -> Environment:
-    """The layers before the config, as they are now. Raises StoreError as `layered` does."""
+def read_environment(owner: int | None = None) -> Environment:
+    """The layers before the config, as they are now. `owner` and StoreError as for `layered`."""
     process = process_environment()
-    return layered(process, _working_directory(), Paths.of(process))
+    return layered(process, _working_directory(), Paths.of(process), owner)
 
 
 def read_again(environment: Environment) -> Environment:

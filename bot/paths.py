@@ -2,7 +2,7 @@
 
 import os
 import stat
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -26,7 +26,8 @@ class Paths:
 
     @classmethod
     def of(cls, environ: Mapping[str, str]) -> "Paths":
-        """As the environment says: REMOTECLAW_STATE_DIR, else `.remoteclaw` in REMOTECLAW_HOME, HOME or the user's own home."""
+        """As the environment says: REMOTECLAW_STATE_DIR, else `.remoteclaw` in REMOTECLAW_HOME, HOME or the user's own home.
+        Raises StoreError where that needs a home and there is none."""
         state = _path(environ, STATE_DIR) or _home(environ) / ".remoteclaw"
         return cls(state, _path(environ, CONFIG_PATH) or state / "config.toml", _path(environ, OAUTH_DIR))
 
@@ -86,18 +87,28 @@ class Paths:
         return None
 
 
+def user_home(environ: Mapping[str, str]) -> Path:
+    """HOME, else the user's own home. Raises StoreError where nobody has said one."""
+    named = environ.get("HOME", "").strip()
+    if named:
+        return Path(named).absolute()
+    try:
+        return Path.home()
+    except RuntimeError:
+        told = f"There is no home directory: HOME is not set, and the user {os.geteuid()} has none."
+        raise StoreError("no_home", told, f"Set HOME, or name the state directory in {STATE_DIR}.") from None
+
+
 def _path(environ: Mapping[str, str], name: str) -> Path | None:
     text = environ.get(name, "").strip()
-    return _expand(text, _home(environ)) if text else None
+    return _expand(text, environ, _home) if text else None
 
 
 def _home(environ: Mapping[str, str]) -> Path:
-    users = environ.get("HOME", "").strip()
-    home = Path(users).absolute() if users else Path.home()
     moved = environ.get(HOME, "").strip()
-    return _expand(moved, home) if moved else home
+    return _expand(moved, environ, user_home) if moved else user_home(environ)
 
 
-def _expand(text: str, home: Path) -> Path:
-    """Service managers do not expand `~`, so it is done here."""
-    return home / text[2:] if text == "~" or text.startswith("~/") else Path(text).absolute()
+def _expand(text: str, environ: Mapping[str, str], home: Callable[[Mapping[str, str]], Path]) -> Path:
+    """Service managers do not expand `~`, so it is done here. No home is asked for where a path does not begin with it."""
+    return home(environ) / text[2:] if text == "~" or text.startswith("~/") else Path(text).absolute()

@@ -1,23 +1,32 @@
 """What was there before a repair: `backups/<UTC time>/<n>-<repair>/` in the state directory, 0700, its files 0600.
 
 A file of the state directory lies there under its own path, any other one under `outside/` and its whole path. `manifest.json`
-names each with its mode, and those that were not there. Copying the files back, with their times, undoes the repair.
+names each with its mode, and those that were not there; `bot.doctor.undo` puts back what it names.
 """
 
 import errno
 import json
 import os
+import shutil
 import stat
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from bot.doctor.copying import copy_below, sync, write
 from core.errors import StoreError
 
 FOLDER = "backups"
 MANIFEST = "manifest.json"
-_PIECE = 1024 * 1024
+VERSION = 1
+RESERVE = 10 * 1024 * 1024
+"""Bytes that a backup leaves free: what a gateway stores meanwhile matters more."""
+LOGS = ("-wal", "-journal")
+"""What SQLite keeps beside a database and needs with it."""
+INDEX = "-shm"
+"""What it makes of the log by itself, and must not find beside another one."""
 _TRIES = 5
 """How often a database is copied that changes meanwhile."""
 
@@ -46,15 +55,24 @@ class Backups:
             self._run = _fresh(self._root, self._stamp)
         made = self._run / name
         made.mkdir(mode=0o700)
-        _sync(self._run)
+        sync(self._run)
         return made
 
+    def discard(self, folder: Path) -> None:
+        """Remove the folder of a repair that changes nothing, and those above it where nothing else is in them."""
+        shutil.rmtree(folder, ignore_errors=True)
+        with suppress(OSError):
+            folder.parent.rmdir()
+            self._run = None
+            self._root.rmdir()
+
     def inside(self, path: Path) -> Path:
-        """Where a file lies in a backup."""
+        """Where a file lies in a backup: never outside of it."""
+        whole = Path(os.path.normpath(path.absolute()))
         try:
-            return path.relative_to(self._state)
+            return whole.relative_to(os.path.normpath(self._state.absolute()))
         except ValueError:
-            return Path("outside", *path.absolute().parts[1:])
+            return Path("outside", *whole.parts[1:])
 
 
 @dataclass(slots=True)
@@ -67,59 +85,83 @@ class Backup:
     _entries: list[dict[str, Any]] = field(default_factory=list)
 
     def file(self, path: Path) -> None:
-        """Keep a file, or that there is none. A link is followed. Raises StoreError."""
+        """Keep a file, or that there is none. A link is followed. Raises StoreError, and then the folder is gone again."""
         try:
-            self._keep_file(path)
+            if not self._has(path):
+                self._keep_file(path)
         except OSError as error:
-            raise _refused(path, error) from error
+            raise self._refused(path, error) from error
 
     def mode(self, path: Path) -> None:
         """Keep the permissions of a file or folder. Raises StoreError."""
         try:
-            self._enter({"path": str(path), "mode": _mode(path), "copy": None})
+            if not self._has(path):
+                self._enter(path, None, _mode(path))
         except OSError as error:
-            raise _refused(path, error) from error
+            raise self._refused(path, error) from error
 
     def database(self, path: Path) -> None:
         """Keep a SQLite file and its log, byte by byte. Raises StoreError, also if both change all the time.
 
         No connection of this process may be open: closing a file here would give up its locks.
         """
-        files = [Path(f"{path}{suffix}") for suffix in ("", "-wal", "-journal")]
+        files = [path, *(Path(f"{path}{suffix}") for suffix in LOGS)]
         for _ in range(_TRIES):
             before = [_stamp(file) for file in files]
-            self._entries = [entry for entry in self._entries if entry["path"] not in map(str, files)]
             for file in files:
                 self.file(file)
             if [_stamp(file) for file in files] == before:
+                self._enter(Path(f"{path}{INDEX}"), None, None)  # to be made anew from the log, whatever it was
                 return
+            self._drop()
         raise StoreError(
             "backup", f"{path} is being written, so no backup of it can be made.", "Stop the gateway and try again."
         )
 
+    def _has(self, path: Path) -> bool:
+        return any(entry["path"] == str(path) for entry in self._entries)
+
     def _keep_file(self, path: Path) -> None:
         folder = self._own_folder()
-        if not path.exists():
-            self._enter({"path": str(path), "mode": None, "copy": None})
+        try:
+            found = path.stat()
+        except FileNotFoundError:
+            if path.is_symlink():
+                raise FileNotFoundError(errno.ENOENT, "it is a symbolic link to nothing") from None
+            self._enter(path, None, None)
             return
+        space = os.statvfs(folder)
+        if found.st_size > space.f_bavail * space.f_frsize - RESERVE:
+            raise OSError(errno.ENOSPC, "there is not enough space for a copy of it")
         inside = self.backups.inside(path)
-        target = folder / inside
-        _private_below(folder, inside.parent)
-        _copy(path, target)
-        self._enter({"path": str(path), "mode": _mode(path), "copy": str(inside)})
+        copy_below(path, folder, inside)
+        self._enter(path, inside, f"{stat.S_IMODE(found.st_mode):04o}")
 
     def _own_folder(self) -> Path:
         if self.folder is None:
             self.folder = self.backups.folder(self.name)
         return self.folder
 
-    def _enter(self, entry: dict[str, Any]) -> None:
+    def _enter(self, path: Path, copy: Path | None, mode: str | None) -> None:
         folder = self._own_folder()
-        self._entries.append(entry)
+        self._entries.append({"path": str(path), "mode": mode, "copy": str(copy) if copy is not None else None})
         draft = folder / f".{MANIFEST}.tmp"
-        _write(draft, f"{json.dumps({'version': 1, 'files': self._entries}, indent=2)}\n".encode())
+        write(draft, f"{json.dumps({'version': VERSION, 'files': self._entries}, indent=2)}\n".encode())
         os.replace(draft, folder / MANIFEST)
-        _sync(folder)
+        sync(folder)
+
+    def _drop(self) -> None:
+        if self.folder is not None:
+            self.backups.discard(self.folder)
+        self.folder, self._entries = None, []
+
+    def _refused(self, path: Path, error: OSError) -> StoreError:
+        self._drop()
+        return StoreError(
+            "backup",
+            f"No backup of {path} can be made: {error.strerror or 'unknown reason'}. Nothing was changed.",
+            "Check the space, the owner and the permissions of the state directory.",
+        )
 
 
 def _private(folder: Path) -> None:
@@ -129,7 +171,7 @@ def _private(folder: Path) -> None:
     except FileExistsError:
         found = folder.lstat()
         if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.geteuid():
-            raise
+            raise NotADirectoryError(errno.ENOTDIR, f"{folder} is not a folder of this user") from None
         if found.st_mode & 0o077:
             folder.chmod(0o700)
 
@@ -144,43 +186,8 @@ def _fresh(root: Path, stamp: str) -> Path:
         except FileExistsError:
             n += 1
         else:
-            _sync(root)
+            sync(root)
             return made
-
-
-def _private_below(folder: Path, inner: Path) -> None:
-    for part in inner.parts:
-        folder = folder / part
-        folder.mkdir(mode=0o700, exist_ok=True)
-
-
-def _copy(source: Path, target: Path) -> None:
-    with source.open("rb") as file:
-        handle = os.open(target, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
-        with open(handle, "wb") as copy:
-            while piece := file.read(_PIECE):
-                copy.write(piece)
-            copy.flush()
-            found = os.fstat(file.fileno())
-            os.utime(handle, ns=(found.st_atime_ns, found.st_mtime_ns))
-            os.fsync(handle)
-    _sync(target.parent)
-
-
-def _write(path: Path, content: bytes) -> None:
-    handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
-    with open(handle, "wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(handle)
-
-
-def _sync(folder: Path) -> None:
-    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
 
 
 def _mode(path: Path) -> str:
@@ -193,11 +200,3 @@ def _stamp(path: Path) -> tuple[int, int, int] | None:
     except FileNotFoundError:
         return None
     return found.st_mtime_ns, found.st_size, found.st_ino
-
-
-def _refused(path: Path, error: OSError) -> StoreError:
-    return StoreError(
-        "backup",
-        f"No backup of {path} can be made: {error.strerror or 'unknown reason'}. Nothing was changed.",
-        "Check the space, the owner and the permissions of the state directory.",
-    )

@@ -1,75 +1,101 @@
 """What the config and the stores say of the Claude CLI, and whether the CLI and its login are still there (credentials.md 9).
 
-While both are there nothing is stale. Where one of them is gone, what names it is named, and the repair turns it back into
-Anthropic's own provider, as the stored credentials allow.
+While one of them is there, what names the CLI is left alone: the other one may be back after a login or an installation. Where
+both are gone, the repair turns what names it back into Anthropic's own provider, as the stored credentials allow.
 """
 
-import sys
 from collections.abc import Iterator
-from dataclasses import dataclass
 
-from bot.claude_wiring import Claude
 from bot.config.settings import Settings
 from bot.doctor.check import Check, Repair, error, note, ok, warning
-from bot.doctor.claude_config import in_config
+from bot.doctor.claude_config import chosen_in_config, in_config
+from bot.doctor.claude_look import TOKEN, Found, find_claude, needs_login
+from bot.doctor.claude_plan import make_plan
 from bot.doctor.claude_repair import Conversion
 from bot.doctor.claude_store import CLI_PROFILE, stale_profiles
 from bot.doctor.documents import read_document
 from bot.doctor.scene import Scene
+from bot.doctor.surroundings import RUNNING
 from bot.secrets_files import Unreadable
-from core.auth.cli_login import LOGIN_ID, PROVIDER
+from core.auth.cli_login import LOGIN_ID
 from core.auth.eligibility import expiry_moment, is_kept_alive
-from core.auth.profiles import AuthProfile
+from core.errors import BotError
 
 _MOST_NAMED = 3
 _CONVERTS = "turn what names the Claude CLI back into Anthropic's own models and credentials"
-
-
-@dataclass(frozen=True, slots=True)
-class _Found:
-    """The program, and its login; `hidden` where the system keeps it in a place that is not looked into."""
-
-    program: str | None
-    login: AuthProfile | None
-    hidden: bool
-    told: str
+_ADD = "remoteclaw models auth add --provider anthropic"
 
 
 def checks(scene: Scene) -> Iterator[Check]:
     """Without the program, its login, and anything that names it, there is nothing to say."""
     stored = list(_in_stores(scene))
     named = [*in_config(scene.tree), *stored]
-    found = _look(scene)
-    if found.program is None and named:
-        yield _gone(
-            "claude.program", f"The Claude CLI is not installed here, and {_listed(named)} names it.",
-            "Install it and log in, or add an Anthropic credential: remoteclaw models auth add --provider anthropic", scene,
-        )  # fmt: skip
-    elif found.program is None and found.login is not None and (scene.settings or Settings()).claude_cli.enabled:
-        yield warning(
-            "claude.program", found.login.source,
-            f"{LOGIN_ID} does not serve: the Claude CLI, whose login it is, is not installed here.",
-            "Install it, or name its path in claude_cli.command; claude_cli.enabled = false leaves its login alone.",
-        )  # fmt: skip
-    elif found.program is not None and _is_good(found, scene):
-        told = f"The Claude CLI is at {found.program}, and it is logged in."
-        yield ok("claude", found.program, told)
+    settings = scene.settings
+    if settings is None:
+        if named:
+            told = f"{_listed(named)} names the Claude CLI; whether it is there is looked at once the config is valid."
+            yield note("claude.unknown", "claude", told, "Mend the config first.")
+        return
+    found = find_claude(settings, scene)
+    if found.is_gone:
+        if named:
+            yield _gone(named, settings, scene)
+    elif not settings.claude_cli.enabled and (chosen := _chosen(settings, scene)):
+        told = f"claude_cli.enabled is false, so {_listed(chosen)} names what never serves."
+        yield error("claude.off", "claude_cli.enabled", told, "Set it to true, or choose another model.")
+    elif found.program is None:
+        yield from _without_program(found, named, settings, scene)
+    elif _is_good(found, scene):
+        yield ok("claude", found.program, f"The Claude CLI is at {found.program}, and it is logged in.")
         for place in stored:
             told = f"{place} is a copy of its login, which is not used while the Claude CLI has one."
             yield note("claude.copy", place, told, f"Remove it: remoteclaw models auth logout {CLI_PROFILE}")
-    elif found.program is not None and (found.hidden or _needs_no_login(scene)):
+    elif found.hidden:
         told = f"The Claude CLI is at {found.program}; whether it is logged in cannot be seen from here."
         yield ok("claude", found.program, told)
-    elif found.program is not None and named:
-        why = found.told or "it has none, or one that has ended"
-        yield _gone(
-            "claude.login", f"The Claude CLI has no login that can be used ({why}), and {_listed(named)} names it.",
-            "Run `claude` and log in, or add a credential: remoteclaw models auth add --provider anthropic", scene,
-        )  # fmt: skip
+    elif named:
+        yield _without_login(found, named)
 
 
-def _gone(name: str, told: str, step: str, scene: Scene) -> Check:
-    return error(name, "claude", told, step, Repair(id="claude.convert", text=_CONVERTS, run=Conversion(scene)))
+def _gone(named: list[str], settings: Settings, scene: Scene) -> Check:
+    told = f"The Claude CLI is not installed here and has no login, and {_listed(named)} names it."
+    step = f"Install it and log in, or add an Anthropic credential: {_ADD}"
+    try:
+        plan = make_plan(scene)
+    except BotError as failure:
+        return error("claude.program", "claude", told, f"{step} (Nothing is converted: {failure})")
+    conversion = Conversion(settings, scene, plan)
+    repair = Repair(id="claude.convert", text=_CONVERTS, run=conversion, changes=plan.changes, then=plan.then)
+    return error("claude.program", "claude", told, step, repair)
+
+
+def _without_program(found: Found, named: list[str], settings: Settings, scene: Scene) -> Iterator[Check]:
+    """Of a program that others find, or whose login is there, nothing is known to be gone."""
+    where = "it is not installed here"
+    if found.elsewhere is not None:
+        where = f"{found.elsewhere} is not on the PATH of {RUNNING if scene.sees_gateway else 'this shell'}"
+    step = "Install it, or name its path in claude_cli.command"
+    if found.elsewhere is not None and not scene.sees_gateway:
+        yield note("claude.elsewhere", "claude", f"The service finds the Claude CLI, and {where}.")
+    elif named:
+        told = f"The Claude CLI is not found ({where}), and {_listed(named)} names it."
+        gone = f". If it is gone for good, move its login {found.file} away and run doctor again" if found.file else ""
+        yield error("claude.program", "claude", told, f"{step}{gone}.")
+    elif found.login is not None and settings.claude_cli.enabled:
+        told = f"{LOGIN_ID} does not serve: the Claude CLI, whose login it is, is not found ({where})."
+        yield warning(
+            "claude.program", found.login.source, told, f"{step}; claude_cli.enabled = false leaves its login alone."
+        )
+
+
+def _without_login(found: Found, named: list[str]) -> Check:
+    why, _, command = found.told.partition(" Run: ")
+    why = why.rstrip(".") or "It has none, or one that has ended"
+    told = f"{_listed(named)} names the Claude CLI, and it has no login that can be used. {why}."
+    step = f"Run: {command}" if command else f"Run `claude` and log in, or add a credential: {_ADD}"
+    if found.token:
+        step = f"It is not started with {TOKEN}: store that token with `remoteclaw models auth setup-token`. {step}"
+    return error("claude.login", "claude", told, step)
 
 
 def _listed(places: list[str]) -> str:
@@ -86,23 +112,14 @@ def _in_stores(scene: Scene) -> Iterator[str]:
         yield from (f"{name} in the store of {agent}" for name in stale)
 
 
-def _look(scene: Scene) -> _Found:
-    claude = Claude(scene.settings or Settings(), scene.paths, scene.environment)
-    seen = claude.login().look()
-    told = seen.problems[0].rstrip(".") if seen.problems else ""
-    return _Found(claude.executable(), seen.profile, sys.platform == "darwin" and seen.profile is None, told)
-
-
-def _is_good(found: _Found, scene: Scene) -> bool:
+def _is_good(found: Found, scene: Scene) -> bool:
     """Whether the login lasts, or the program renews it by itself."""
-    login = found.login
-    if login is None:
+    if found.login is None:
         return False
-    end = expiry_moment(login.expires)
-    return is_kept_alive(login) or (end is not None and end > scene.now)
+    end = expiry_moment(found.login.expires)
+    return is_kept_alive(found.login) or (end is not None and end > scene.now)
 
 
-def _needs_no_login(scene: Scene) -> bool:
-    """Whether the config says so of its provider."""
-    table = scene.settings.models.providers.get(PROVIDER) if scene.settings is not None else None
-    return table is not None and table.auth == "none"
+def _chosen(settings: Settings, scene: Scene) -> list[str]:
+    """Where a model of the CLI is chosen that needs its login."""
+    return list(chosen_in_config(scene.tree)) if needs_login(settings) else []

@@ -24,7 +24,14 @@ def in_config(tree: Mapping[str, Any]) -> Iterator[str]:
     if CLI in map(provider_id, _table(tree, "models", "providers")):
         yield f"models.providers.{CLI}"
     for path, texts in _texts(tree):
-        if any(isinstance(text, str) and text.startswith(_PREFIX) for text in texts):
+        if any(map(_is_of_cli, texts)):
+            yield dotted(path)
+
+
+def chosen_in_config(tree: Mapping[str, Any]) -> Iterator[str]:
+    """The places that choose a model of the CLI, for agents or in their stead, dotted."""
+    for path, texts in _texts(tree):
+        if path[-1] in _CHOICES and any(map(_is_of_cli, texts)):
             yield dotted(path)
 
 
@@ -47,24 +54,22 @@ def _texts(tree: Mapping[str, Any]) -> Iterator[tuple[tuple[str, ...], list[Any]
 
 
 def conversion(renamed: Renamed, models: Mapping[str, str], has_credential: bool) -> TreeChange:
-    """The change. `models` are Anthropic's by alias and id. Without a credential of Anthropic a model of the CLI leads nowhere
-    under either name, so it goes; a policy keeps it under the other one, for an empty policy allows everything."""
+    """The change of a valid config. `models` are Anthropic's by alias and id. Without a credential of Anthropic a model of the CLI
+    leads nowhere under either name, so it goes where others stay; a policy keeps it under the other one, for an empty policy
+    allows everything."""
 
     def own(text: str) -> str:
         name = text.removeprefix(_PREFIX)
-        return f"{ANTHROPIC}/{models.get(name, name)}"
-
-    def served(text: str) -> str | None:
-        return own(text) if has_credential else None
+        return f"{ANTHROPIC}/{models.get(name, name)}" if _is_of_cli(text) else text
 
     def change(tree: Tree) -> None:
         _profiles(tree, renamed)
         _orders(tree, renamed)
         for owner in (tree.get("agents", {}).get("defaults", {}), *tree.get("agents", {}).get("list", {}).values()):
             for key in _CHOICES:
-                _choice(owner, key, served)
+                _choice(owner, key, own, has_credential)
             _replace(owner.get("model_policy", {}).get("allow", []), own)
-        _notes(tree.get("agents", {}).get("defaults", {}).get("models", {}), served)
+        _notes(tree.get("agents", {}).get("defaults", {}).get("models", {}), own)
         _replace(tree.get("model_policy", {}).get("allow", []), own)
         providers = tree.get("models", {}).get("providers", {})
         for name in [name for name in providers if provider_id(name) == CLI]:
@@ -107,53 +112,42 @@ def _orders(tree: Tree, renamed: Renamed) -> None:
             del orders[provider]
 
 
-def _choice(owner: Tree, key: str, served: Callable[[str], str | None]) -> None:
-    """A choice whose first model goes is made of its fallbacks; one without any goes itself."""
+def _choice(owner: Tree, key: str, own: Callable[[str], str], has_credential: bool) -> None:
+    """Those that stay keep their order, and one always stays: what was configured is not configured away."""
     choice = owner.get(key)
-    if isinstance(choice, str):
-        if choice.startswith(_PREFIX):
-            _set(owner, key, served(choice))
-        return
     if choice is None:
         return
-    fallbacks = [plain(text) for text in choice.get("fallbacks", ())]
-    fresh = [text for text in (_served(text, served) for text in fallbacks) if text is not None]
-    primary = _served(plain(choice["primary"]), served)
-    if primary is None and fresh:
-        primary, *fresh = fresh
-    if primary is None:
-        del owner[key]
+    listed = [choice] if isinstance(choice, str) else [choice["primary"], *choice.get("fallbacks", ())]
+    before = [str(plain(text)) for text in listed]
+    stay = [text for text in before if has_credential or not _is_of_cli(text)] or before[:1]
+    primary, *fallbacks = dict.fromkeys(map(own, stay))
+    if isinstance(choice, str):
+        if primary != before[0]:
+            owner[key] = primary
         return
-    if primary != choice["primary"]:
+    if primary != before[0]:
         choice["primary"] = primary
-    if fresh != fallbacks:
-        choice["fallbacks"] = fresh
+    if fallbacks != before[1:]:
+        choice["fallbacks"] = fallbacks
 
 
-def _served(text: str, served: Callable[[str], str | None]) -> str | None:
-    return served(text) if text.startswith(_PREFIX) else text
-
-
-def _set(owner: Tree, key: str, value: str | None) -> None:
-    if value is None:
-        del owner[key]
-    else:
-        owner[key] = value
-
-
-def _notes(models: Tree, served: Callable[[str], str | None]) -> None:
-    for text in [text for text in models if text.startswith(_PREFIX)]:
+def _notes(models: Tree, own: Callable[[str], str]) -> None:
+    for text in [text for text in models if _is_of_cli(text)]:
         entry = {key: plain(value) for key, value in models[text].items()}
         del models[text]
-        target = served(text)
-        if target is not None and target not in models:
-            models[target] = entry
+        if own(text) not in models:
+            models[own(text)] = entry
 
 
 def _replace(texts: Any, own: Callable[[str], str]) -> None:
     for n, text in enumerate(list(texts)):
-        if text.startswith(_PREFIX):
+        if _is_of_cli(text):
             texts[n] = own(text)
+
+
+def _is_of_cli(text: object) -> bool:
+    """Whether it names a model of the CLI."""
+    return isinstance(text, str) and text.startswith(_PREFIX)
 
 
 def _of_cli(entry: object) -> bool:

@@ -1,57 +1,74 @@
-"""Carrying out the conversion: the config first, then the stores, each whole and under its own lock.
+"""Carrying out the conversion: with every lock held and everything kept, the config first, then the stores, each whole.
 
 Stopped in between, the config names the new ids and the stores have the old ones; the next run finds these and goes on.
 """
 
-from typing import Any
+import os
+from contextlib import ExitStack
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 from bot import doctor_wiring as wiring
-from bot.doctor.check import Keep
-from bot.doctor.claude_config import conversion, in_config
-from bot.doctor.claude_store import ANTHROPIC, CLI_PROFILE, converted, stale_profiles
-from bot.doctor.documents import read_document
-from bot.doctor.edits import edit_config, edit_store
+from bot.doctor.check import Keep, changed
+from bot.doctor.claude_look import find_claude
+from bot.doctor.claude_plan import Plan, make_plan
+from bot.doctor.claude_store import converted
+from bot.doctor.edits import changed_with, edit_config, edit_store
 from bot.doctor.scene import Scene
-from bot.secrets_files import Unreadable
-from core.auth.profiles import CredentialKind
-from core.auth.provider_names import credential_provider
-from core.errors import StoreError
+from core.errors import BotError, StoreError
+
+if TYPE_CHECKING:
+    from bot.config.settings import Settings
 
 
 class Conversion:
     """`bot.doctor.check.Repair.run`. Every agent is converted, whichever are looked at: they read through to `main`."""
 
-    def __init__(self, scene: Scene) -> None:
+    def __init__(self, settings: "Settings", scene: Scene, offered: Plan) -> None:
+        self._settings = settings
         self._scene = scene
+        self._offered = offered
 
     def __call__(self, keep: Keep) -> None:
-        documents = {agent: self._document(agent) for agent in self._scene.every_agent}
-        renamed: dict[str, str | None] = {CLI_PROFILE: None}
-        for document in reversed(list(documents.values())):
-            renamed.update(stale_profiles(document))
-        has_credential = any(renamed.values()) or self._has_anthropic(renamed)
-        if any(in_config(self._scene.tree)):
-            models = wiring.known_models(ANTHROPIC)
-            edit_config(self._scene, conversion(renamed, models, has_credential), keep)
-        for agent, document in documents.items():
-            if converted(document, renamed) != document:
-                edit_store(self._scene, agent, lambda stored: converted(stored, renamed), keep)
+        with ExitStack() as held:
+            for path in self._locked():
+                held.enter_context(wiring.lock_of(path, self._scene.clock)[1]())
+            plan = self._still()
+            for path in self._kept(plan):
+                keep.file(path)
+            self._write(plan, keep)
 
-    def _document(self, agent: str) -> dict[str, Any]:
-        path = self._scene.paths.auth_store(agent)
+    def _still(self) -> Plan:
+        """What is to be done, if it is what was offered. Raises BotError."""
+        if not find_claude(self._settings, self._scene).is_gone:
+            raise changed("The Claude CLI, or a login of it, is here by now.")
+        plan = make_plan(self._scene)
+        if plan.changes != self._offered.changes:
+            raise changed("What names the Claude CLI is something else by now.")
+        return plan
+
+    def _locked(self) -> list[Path]:
+        stores = [self._scene.paths.auth_store(agent) for agent in self._offered.agents]
+        config = [Path(os.path.realpath(self._scene.paths.config))] if self._offered.config is not None else []
+        return [*config, *stores]
+
+    def _kept(self, plan: Plan) -> list[Path]:
+        config = [self._scene.paths.config] if plan.config is not None else []
+        return [*config, *(path for agent in plan.agents for path in changed_with(self._scene, agent))]
+
+    def _write(self, plan: Plan, keep: Keep) -> None:
+        done: list[str] = []
         try:
-            return read_document(agent, self._scene)
-        except Unreadable as error:
+            if plan.config is not None:
+                edit_config(self._scene, plan.config, keep)
+                done.append(str(self._scene.paths.config))
+            for agent in plan.agents:
+                edit_store(self._scene, agent, lambda stored: converted(stored, plan.renamed), keep)
+                done.append(f"the store of {agent}")
+        except BotError as error:
+            if not done:
+                raise
+            why = error.message.removesuffix(" Nothing was changed.")
             raise StoreError(
-                "store_unusable", f"{path} {error}. Nothing was changed.", "Mend that file first."
+                "half_done", f"{' and '.join(done)} changed, and then it stopped: {why}", "Run it again to go on."
             ) from error
-
-    def _has_anthropic(self, renamed: dict[str, str | None]) -> bool:
-        """Whether some other credential would serve Anthropic's models."""
-        return any(
-            credential_provider(profile.provider) == ANTHROPIC
-            and profile.kind is not CredentialKind.CLI
-            and profile.id not in renamed
-            for agent in self._scene.every_agent
-            for profile in self._scene.profiles(agent).profiles.values()
-        )

@@ -25,13 +25,13 @@ def stale_profiles(document: Mapping[str, Any]) -> Renamed:
 
 
 def converted(document: dict[str, Any], renamed: Renamed) -> dict[str, Any]:
-    """The store with these profiles under their new ids, in its orders and older bookkeeping too. A profile that has the new id
-    already is kept, and the stale one goes."""
+    """The store with its own such profiles under their new ids, and with the ids of all stores in its orders and older bookkeeping.
+    A profile that has the new id already is kept, and the stale one goes."""
     entries = document.get("profiles")
     held = entries if isinstance(entries, dict) else {}
-    kept = {name: entry for name, entry in held.items() if name not in renamed or not _is_login(entry)}
-    for name in stale_profiles(document):
-        target = renamed.get(name)
+    own = stale_profiles(document)
+    kept = {name: entry for name, entry in held.items() if name not in own}
+    for name, target in own.items():
         if target is not None:
             kept.setdefault(target, {**document["profiles"][name], "provider": ANTHROPIC})
     changed = {**document, **({"profiles": kept} if isinstance(entries, dict) else {})}

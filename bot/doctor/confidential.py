@@ -54,8 +54,7 @@ def _findings(findings: Iterable[Finding], scene: Scene) -> Iterator[Check]:
                 )
             continue  # what keeps a file from being read is told where the file is looked at
         if finding.code is Code.REF_UNRESOLVED and UNSUPPORTED not in finding.message:
-            step = "Or store the credential itself: remoteclaw models auth add"
-            yield error("secret.unresolved", place, f"{place}: {finding.message}", step)
+            yield error("secret.unresolved", place, f"{place}: {finding.message}", _elsewhere(place.path))
         elif finding.code is Code.REF_SHADOWED:
             yield note("secret.shadowed", place, f"{place}: {finding.message}", "Remove the plain secret.")
         elif finding.code is Code.PLAINTEXT_FOUND and place.file == config:
@@ -65,6 +64,13 @@ def _findings(findings: Iterable[Finding], scene: Scene) -> Iterator[Check]:
     for file, count in plain.items():
         told = f"{file} holds {count} secret(s) as they are."
         yield note("secret.stored", file, told, "To keep them elsewhere: remoteclaw secrets configure")
+
+
+def _elsewhere(path: tuple[str | int, ...]) -> str:
+    """What can be done besides what the message says."""
+    if path[:1] in (("auth",), ("models",), ("profiles",)):
+        return "Or store the credential itself: remoteclaw models auth add"
+    return "Or correct the reference: `remoteclaw secrets configure` asks for it."
 
 
 def _commands(scene: Scene) -> Iterator[Check]:

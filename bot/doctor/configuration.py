@@ -52,9 +52,12 @@ def _mistakes(scene: Scene, failure: "BotError") -> Iterator[Check]:
             yield error("config.unreadable", path, failure.message, step)
         return
     for problem in failure.problems:
-        yield error(
-            _kind(problem), problem.path or path, f"{path}: {problem}.".replace("?.", "?"), _step(problem, scene)
-        )
+        yield error(_kind(problem), problem.path or path, f"{path}: {_sentence(problem)}", _step(problem, scene))
+
+
+def _sentence(problem: Problem) -> str:
+    told = str(problem)
+    return told if told.endswith((".", "?")) else f"{told}."
 
 
 def _kind(problem: Problem) -> str:

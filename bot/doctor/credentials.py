@@ -3,7 +3,7 @@
 Who would serve is the resolver's answer, as everywhere.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
@@ -12,6 +12,7 @@ from bot.doctor.documents import is_known
 from bot.doctor.orders import CLAUDE_CLI
 from bot.doctor.renamed import renamed_login
 from bot.doctor.scene import Scene
+from bot.doctor.steps import typed
 from core.auth.cli_login import PROVIDER as CLI_PROVIDER
 from core.auth.eligibility import Eligibility, judge
 from core.auth.health import Lane, Window
@@ -20,6 +21,7 @@ from core.durations import format_duration
 from core.errors import FailureReason
 from core.resolution.credential_health import STORED_KINDS, CredentialHealth, CredentialStatus, credential_health
 from core.resolution.words import moment
+from core.sessions.key import DEFAULT_AGENT
 
 if TYPE_CHECKING:
     from core.resolution.snapshot import Snapshot
@@ -38,14 +40,16 @@ def checks(scene: Scene) -> Iterator[Check]:
     for agent in scene.agents:
         fresh = [p for p in scene.profiles(agent).profiles.values() if (p.source, p.id) not in seen]
         seen |= {(profile.source, profile.id) for profile in fresh}
-        found += [check for profile in fresh for check in _profile(profile, agent, scene)]
+        snapshot = scene.snapshot(agent)
+        windows = snapshot.open_windows() if snapshot is not None else {}
+        found += [check for profile in fresh for check in _profile(profile, windows.get(profile.id, ()), agent, scene)]
         found += _alike([profile for profile in fresh if profile.kind in STORED_KINDS])
         found += _in_use(agent, scene)
     yield from found
     yield from _absent(scene)
 
 
-def _profile(profile: AuthProfile, agent: str, scene: Scene) -> Iterator[Check]:
+def _profile(profile: AuthProfile, windows: Iterable[Window], agent: str, scene: Scene) -> Iterator[Check]:
     if profile.kind in STORED_KINDS:
         yield from _life(credential_health(profile, scene.now), agent)
         verdict = judge(profile, profile.provider, scene.now)
@@ -56,8 +60,7 @@ def _profile(profile: AuthProfile, agent: str, scene: Scene) -> Iterator[Check]:
             )
             step = f'Correct auth.profiles."{profile.id}" in {scene.paths.config}.'
             yield warning(name, profile.id, f"{profile.id} does not serve: the config {told}.", step)
-    snapshot = scene.snapshot(agent)
-    for window in snapshot.open_windows().get(profile.id, ()) if snapshot is not None else ():
+    for window in windows:
         yield _out(profile, window, agent, scene)
 
 
@@ -85,22 +88,24 @@ def _life(health: CredentialHealth, agent: str) -> Iterator[Check]:
 
 def renewal(profile: AuthProfile, agent: str) -> str:
     """The command that stores this credential anew."""
-    owner = "" if agent == "main" else f" --agent {agent}"
-    tail = f"--provider {profile.provider} --profile-id {profile.id}{owner}"
+    owner = "" if agent == DEFAULT_AGENT else " --agent {agent}"
+    tail = f"--provider {{provider}} --profile-id {{name}}{owner}"
     if profile.kind is CredentialKind.CLI:
         return "Run `claude` on this host and log in with /login"
     if profile.kind is CredentialKind.OAUTH:
-        return f"Run: remoteclaw models auth login {tail}"
-    if profile.kind is CredentialKind.TOKEN and profile.provider == "anthropic":
-        return f"Run `claude setup-token`, then: remoteclaw models auth setup-token --profile-id {profile.id}{owner}"
-    word = "paste-token" if profile.kind is CredentialKind.TOKEN else "paste-api-key"
-    return f"Run: remoteclaw models auth {word} {tail}"
+        command = f"Run: remoteclaw models auth login {tail}"
+    elif profile.kind is CredentialKind.TOKEN and profile.provider == "anthropic":
+        command = f"Run `claude setup-token`, then: remoteclaw models auth setup-token --profile-id {{name}}{owner}"
+    else:
+        word = "paste-token" if profile.kind is CredentialKind.TOKEN else "paste-api-key"
+        command = f"Run: remoteclaw models auth {word} {tail}"
+    return typed(command, "Store it again", provider=profile.provider, name=profile.id, agent=agent)
 
 
 def _out(profile: AuthProfile, window: Window, agent: str, scene: Scene) -> Check:
     until = f"until {moment(window.until, scene.now)}" if window.until is not None else "until it is replaced"
     scope = f" for {window.model}" if window.model else ""
-    again = f"remoteclaw models auth clear {profile.id}"
+    again = typed("remoteclaw models auth clear {name}", "remoteclaw models auth clear", name=profile.id)
     if window.lane is Lane.COOLDOWN:
         told = f"{profile.id} is cooling{scope} {until} ({window.reason.value})."
         return note("credential.cooling", profile.id, told, f"Wait, or use another one; or: {again}")
@@ -123,7 +128,8 @@ def _alike(profiles: list[AuthProfile]) -> Iterator[Check]:
     for ids in by_secret.values():
         if len(ids) > 1:
             told = f"{' and '.join(ids)} hold the same secret, so they share its limits."
-            yield note("credential.same", ids[0], told, f"Remove one of them: remoteclaw models auth logout {ids[-1]}")
+            command = "Remove one of them: remoteclaw models auth logout {name}"
+            yield note("credential.same", ids[0], told, typed(command, "Remove one of them.", name=ids[-1]))
 
 
 def _in_use(agent: str, scene: Scene) -> Iterator[Check]:
@@ -165,5 +171,6 @@ def _absent(scene: Scene) -> Iterator[Check]:
     for name, profile in scene.settings.auth.profiles.items():
         if name != CLAUDE_CLI and not any(is_known(name, agent, scene) for agent in scene.every_agent):
             told = f'The config names auth.profiles."{name}", and no agent stores it.'
-            step = f"Store it: remoteclaw models auth add --provider {profile.provider} --profile-id {name}"
+            command = "Store it: remoteclaw models auth add --provider {provider} --profile-id {name}"
+            step = typed(command, "Store it.", provider=profile.provider, name=name)
             yield renamed_login(name, profile, scene) or warning("credential.absent", name, told, step)

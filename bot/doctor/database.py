@@ -30,7 +30,8 @@ def checks(scene: Scene) -> Iterator[Check]:
         return
     try:
         revision, head = wiring.revision(path)
-        found = [*_schema(path, revision, head, scene), *_soundness(path), *_log(path)]
+        unsound = [*_soundness(path)]
+        found = [*unsound, *_schema(path, revision, head, not unsound, scene), *_log(path)]
     except StorageError as failure:
         yield error(_CODES.get(failure.code, "db.unusable"), path, failure.message, failure.hint)
         return
@@ -39,12 +40,16 @@ def checks(scene: Scene) -> Iterator[Check]:
         yield ok("db", path, f"{path} is sound, of schema {head}.")
 
 
-def _schema(path: Path, revision: str | None, head: str, scene: Scene) -> Iterator[Check]:
+def _schema(path: Path, revision: str | None, head: str, is_sound: bool, scene: Scene) -> Iterator[Check]:
+    """The upgrade of a damaged database is offered by nobody: it would copy what can be read, and the rest would be gone."""
     if revision == head:
         return
     told = f"{path} has {f'the schema {revision}' if revision else 'no schema yet'}; this version works with {head}."
     if scene.gateway is not None:
         yield warning("db.behind", path, told, "Stop the gateway, then run: remoteclaw db upgrade")
+        return
+    if not is_sound:
+        yield warning("db.behind", path, told, "Put a sound database in its place first.")
         return
     step = "The next start upgrades it, as does: remoteclaw db upgrade"
     yield warning(
@@ -71,7 +76,7 @@ def _soundness(path: Path) -> Iterator[Check]:
     step = "Stop the gateway and restore a backup; `sqlite3 <file> .recover` saves what can be read."
     damage = look.damage()
     if damage:
-        yield error("db.damaged", path, f"{path} is damaged: {damage[0]}.", step)
+        yield error("db.damaged", path, f"{path} is damaged: {'; '.join(damage[0].splitlines())}.", step)
         return
     orphans = look.orphans()
     if orphans:

@@ -1,11 +1,13 @@
 """Closing a file or folder to others, and what may be open."""
 
 import os
+import pwd
 import stat
 from dataclasses import dataclass
 from pathlib import Path
 
-from bot.doctor.check import Check, Keep, Repair, Verdict
+from bot.doctor.check import Check, Keep, Repair, Verdict, changed, error, warning
+from bot.doctor.steps import chmod, typed
 from core.errors import StoreError
 
 CLOSED, UNWRITABLE = 0o077, 0o022
@@ -21,7 +23,7 @@ class Guarded:
     unwanted: int = CLOSED
     is_folder: bool = False
     is_replaced: bool = False
-    """Changed by another file in its place: a link there would be lost, so it is refused."""
+    """Not used where it is a link: a file that is changed by another one in its place, or a folder that is to hold secrets."""
 
 
 def look(place: Guarded) -> list[Check]:
@@ -36,37 +38,61 @@ def look(place: Guarded) -> list[Check]:
         return []
     except OSError as failure:
         why = failure.strerror or "unknown reason"
-        return [_error("files.unreadable", path, f"{path} cannot be looked at: {why}.", f"Check the owner of {path}.")]
+        return [error("files.unreadable", path, f"{path} cannot be looked at: {why}.", f"Check the owner of {path}.")]
     if stat.S_ISDIR(found.st_mode) != place.is_folder or not (place.is_folder or stat.S_ISREG(found.st_mode)):
         what = "a folder" if place.is_folder else "a regular file"
-        return [_error("files.kind", path, f"{path} is not {what}.", "Move it away.")]
+        return [error("files.kind", path, f"{path} is not {what}.", "Move it away.")]
     if found.st_uid not in (os.geteuid(), 0):
-        step = f"Run as root: chown {os.geteuid()} {path}"
-        return [_error("files.owner", path, f"{path} belongs to another user.", step)]
-    made = [_linked(path)] if is_link and place.is_replaced else []
-    mode = _mode_check(place, stat.S_IMODE(found.st_mode), found.st_uid)
-    return made if mode is None else [*made, mode]
+        step = f"As root: {_chown(path)}"
+        return [error("files.owner", path, f"{path} belongs to another user.", step)]
+    made = [_linked(place)] if is_link and place.is_replaced else []
+    return [*made, *_mode_checks(place, found)]
 
 
-def _mode_check(place: Guarded, mode: int, owner: int) -> Check | None:
-    path, wanted = place.path, 0o700 if place.is_folder else 0o600
-    lacks_own = mode & (0o500 if place.is_folder else 0o400) != (0o500 if place.is_folder else 0o400)
+def user_name(uid: int) -> str:
+    """How a user is called; empty for one that the system does not know."""
+    try:
+        return pwd.getpwuid(uid).pw_name
+    except KeyError:
+        return ""
+
+
+def _mode_checks(place: Guarded, found: os.stat_result) -> list[Check]:
+    path, mode, is_own = place.path, stat.S_IMODE(found.st_mode), found.st_uid == os.geteuid()
+    needed = os.R_OK | os.X_OK if place.is_folder else os.R_OK
+    lacks_own = mode & _own_bits(place) != _own_bits(place) if is_own else not os.access(path, needed)
     others = mode & (place.refused | place.unwanted)
+    if not is_own and found.st_gid in (os.getegid(), *os.getgroups()):
+        others &= ~0o040 | place.refused  # root's, and given to this user by the group: how packages install a config
     if not others and not lacks_own:
-        return None
+        return []
     told = _told(mode, others, lacks_own, place)
     is_bad = bool(others & (place.refused | UNWRITABLE)) or lacks_own
-    repair = closing(path, wanted) if owner == os.geteuid() else None
+    wanted = 0o700 if place.is_folder else 0o600
+    step = chmod(f"{wanted:04o}", path) if is_own else f"As root: {_chown(path)} && chmod {wanted:04o} {_word(path)}"
+    repair = closing(path, wanted) if is_own else None
     verdict = Verdict.ERROR if is_bad else Verdict.WARNING
-    return Check("files.mode", verdict, str(path), told, f"Run: chmod {wanted:04o} {path}", repair)
+    return [Check("files.mode", verdict, str(path), told, step, repair)]
+
+
+def _own_bits(place: Guarded) -> int:
+    return 0o500 if place.is_folder else 0o400
 
 
 def _told(mode: int, others: int, lacks_own: bool, place: Guarded) -> str:
     if lacks_own:
-        return f"{place.path} cannot be read by its own user (mode {mode:04o})."
+        return f"{place.path} cannot be read by the user of this program (mode {mode:04o})."
     what = "written" if others & UNWRITABLE else "read"
-    unused = ", so it is not used" if mode & place.refused else ""
+    unused = ", so it is not used" if others & place.refused else ""
     return f"{place.path} can be {what} by other users (mode {mode:04o}){unused}."
+
+
+def _chown(path: Path) -> str:
+    return f"chown {os.geteuid()} {_word(path)}"
+
+
+def _word(path: Path) -> str:
+    return typed("{path}", "the file", path=path)
 
 
 def closing(path: Path, mode: int) -> Repair:
@@ -74,7 +100,10 @@ def closing(path: Path, mode: int) -> Repair:
 
     def run(keep: Keep) -> None:
         try:
-            if stat.S_IMODE(path.stat().st_mode) != mode:
+            found = path.stat()
+            if found.st_uid != os.geteuid():
+                raise changed(f"{path} belongs to another user by now.")
+            if stat.S_IMODE(found.st_mode) != mode:
                 keep.mode(path)
                 path.chmod(mode)
         except OSError as failure:
@@ -86,13 +115,13 @@ def closing(path: Path, mode: int) -> Repair:
 
 
 def _dangling(path: Path) -> Check:
-    return _error("files.link", path, f"{path} is a symbolic link to nothing.", "Put the file itself there.")
+    return error("files.link", path, f"{path} is a symbolic link to nothing.", "Put the file itself there.")
 
 
-def _linked(path: Path) -> Check:
+def _linked(place: Guarded) -> Check:
+    path = place.path
+    if place.is_folder:
+        told = f"{path} is a symbolic link, so nothing is kept there and nothing can be repaired."
+        return warning("files.link", path, told, "Put a folder there, or move the link away.")
     told = f"{path} is a symbolic link, so it is read and never changed."
-    return Check("files.link", Verdict.WARNING, str(path), told, "Put the file itself there.")
-
-
-def _error(name: str, path: Path, text: str, step: str) -> Check:
-    return Check(name, Verdict.ERROR, str(path), text, step)
+    return warning("files.link", path, told, "Put the file itself there.")

@@ -7,15 +7,16 @@ from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
 
-from bot.doctor.backups import FOLDER
+from bot.doctor.backups import FOLDER, RESERVE
 from bot.doctor.check import Check, error, note, ok, warning
 from bot.doctor.leftovers import leftovers
-from bot.doctor.modes import CLOSED, UNWRITABLE, Guarded, look
+from bot.doctor.modes import CLOSED, UNWRITABLE, Guarded, look, user_name
 from bot.doctor.scene import Scene
+from bot.doctor.steps import chmod, typed
 from bot.paths import STATE_DIR, Paths
 
 _MIB = 1024 * 1024
-LITTLE_SPACE, NO_SPACE = 200 * _MIB, 10 * _MIB
+LITTLE_SPACE, NO_SPACE = 200 * _MIB, RESERVE
 _OLD_BACKUP = timedelta(days=30)
 
 
@@ -34,10 +35,34 @@ def checks(scene: Scene) -> Iterator[Check]:
     if not is_folder:
         yield error("state.kind", state, f"{state} is not a directory.", _elsewhere())
         return
+    owner = foreign_owner(scene)
+    if owner is not None:
+        yield _foreign(state, owner)
+        return
     found = [*_directory(scene), *_files(scene), *leftovers(scene), *_backups(scene)]
     yield from found
     if not found:
         yield ok("state", state, f"{state} and its files belong to this user and are closed to others.")
+
+
+def foreign_owner(scene: Scene) -> int | None:
+    """The user to whom the state directory belongs, if that is another one: whose right it is to read a file, and to whom a changed
+    one belongs, is another question then than it is for the gateway."""
+    try:
+        owner = scene.paths.state.stat().st_uid
+    except OSError:
+        return None
+    return None if owner in (os.geteuid(), 0) else owner
+
+
+def _foreign(state: Path, owner: int) -> Check:
+    name, me = user_name(owner), os.geteuid()
+    told = f"{state} belongs to {name or owner}, and this is {user_name(me) or me}: nothing else is looked at."
+    if name or me == 0:
+        other = name or f"'#{owner}'"
+        return error("files.owner", state, told, f"Run it as that user: sudo -u {other} -H remoteclaw doctor")
+    step = typed(f"As root: chown -R {me} {{path}}", "Give it to this user.", path=state)
+    return error("files.owner", state, told, step)
 
 
 def _elsewhere() -> str:
@@ -66,14 +91,15 @@ def _parents(state: Path) -> Iterator[Check]:
             continue
         if found.st_mode & stat.S_ISVTX:
             continue
-        step = f"Run: chmod go-w {folder}"
+        step = chmod("go-w", folder)
         if found.st_mode & stat.S_IWOTH:
             told = f"{folder} can be written by everybody, who could put another directory in the place of {state}."
             yield warning("state.parent", folder, told, step)
         elif found.st_mode & stat.S_IWGRP and found.st_gid not in (0, os.getegid()):
             yield warning("state.parent", folder, f"{folder}, above {state}, can be written by its group.", step)
         elif found.st_uid not in (os.geteuid(), 0):
-            yield warning("state.parent", folder, f"{folder}, above {state}, belongs to another user.")
+            told = f"{folder}, above {state}, belongs to another user."
+            yield warning("state.parent", folder, told, _elsewhere())
 
 
 def space_checks(state: Path, free: int, files: int | None) -> Iterator[Check]:
@@ -100,7 +126,7 @@ def known_files(scene: Scene) -> Iterator[Guarded]:
     if scene.database is not None:
         for suffix in ("", "-wal", "-shm", "-journal"):
             yield Guarded(Path(f"{scene.database}{suffix}"))
-    yield Guarded(paths.state / FOLDER, is_folder=True)
+    yield Guarded(paths.state / FOLDER, is_folder=True, is_replaced=True)
     logins = paths.oauth or paths.state / "credentials"
     yield Guarded(logins, unwanted=UNWRITABLE if paths.oauth else CLOSED, is_folder=True)
     yield Guarded(logins / "oauth.json", refused=CLOSED)

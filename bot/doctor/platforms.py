@@ -49,8 +49,7 @@ def _platform(name: str, channel: "Telegram | Discord", scene: Scene) -> Iterato
     try:
         token = _token(channel.token, scene)
     except UnresolvedRef as failure:
-        told = f"{path} gives no token, so the gateway does not start: {failure.message}"
-        yield error(f"{name}.token", path, told, failure.hint or _WHERE[name])
+        yield _nothing(name, path, failure, scene)
         return
     form, words = _FORMS[name]
     text = token.reveal()
@@ -66,6 +65,18 @@ def _platform(name: str, channel: "Telegram | Discord", scene: Scene) -> Iterato
         yield from _asked(name, channel.api_base_url, token, scene)
     elif is_usual:
         yield ok(f"{name}.token", path, f"{path} has the form of a bot token; --online asks whose it is.")
+
+
+def _nothing(name: str, path: str, failure: UnresolvedRef, scene: Scene) -> Check:
+    """Of a gateway that runs it is not said that it does not: what it has may not be seen from here."""
+    step = failure.hint or _WHERE[name]
+    if scene.gateway is None:
+        told = f"{path} gives no token, so the gateway does not start: {failure.message}"
+        return error(f"{name}.token", path, told, step)
+    if scene.sees_gateway:
+        told = f"{path} gives no token any more, so the next start of the gateway fails: {failure.message}"
+        return error(f"{name}.token", path, told, step)
+    return warning(f"{name}.token", path, f"{path} gives no token in this shell: {failure.message}", step)
 
 
 def _token(value: Secret | SecretRef | None, scene: Scene) -> Secret:

@@ -1,10 +1,11 @@
 """The groups of checks, and a round of all of them."""
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib import import_module
 
 from bot.doctor.check import Check, Repair, Verdict, error, worst
+from bot.doctor.places import foreign_owner
 from bot.doctor.scene import Scene
 from core.errors import BotError
 
@@ -41,12 +42,20 @@ class Group:
 def examine(scene: Scene) -> tuple[Group, ...]:
     """Every check, in the order of the table. What fails unexpectedly in one group is a check of its own."""
     found = []
-    for title, module in GROUPS:
+    for title, module in GROUPS if foreign_owner(scene) is None else GROUPS[:1]:
         checks: Callable[[Scene], Iterable[Check]] = import_module(module).checks
         made = sorted(_guarded(title, checks, scene), key=lambda check: -check.verdict.rank)
         if made:
             found.append(Group(title, tuple(made)))
+    if any(check.id == "disk.full" for group in found for check in group.checks):
+        found = [Group(group.title, tuple(map(_without_copy, group.checks))) for group in found]
     return tuple(found)
+
+
+def _without_copy(check: Check) -> Check:
+    """On a full disk no repair is offered that would copy a file first."""
+    is_small = check.repair is None or check.repair.id == "files.close"
+    return check if is_small else replace(check, repair=None)
 
 
 def _guarded(title: str, checks: Callable[[Scene], Iterable[Check]], scene: Scene) -> list[Check]:

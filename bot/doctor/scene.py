@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from bot import doctor_wiring as wiring
+from bot.doctor.learning import learn_config, learn_variables
 from bot.environment import Environment
 from bot.paths import Paths
 from core.auth.refs import SecretSource
@@ -21,6 +22,7 @@ from core.sessions.key import DEFAULT_AGENT, SessionKey
 if TYPE_CHECKING:
     from bot.config.settings import Settings
     from bot.credentials import CredentialSource
+    from bot.ops.running import Running
     from core.auth.profiles import ProfileSet
     from core.resolution.rules import Rules
     from core.resolution.snapshot import Snapshot
@@ -31,7 +33,8 @@ class Scene:
     """An installation at one moment. `agents` are those to look at, `every_agent` all that there are.
 
     `settings` and `rules` are None where the config does not give them, and `config_error` or `rules_error` says why.
-    `gateway` is the process that serves this directory, 0 if its number is not known, None if nobody does.
+    `gateway` is the one that serves this directory, if any. `environment` are the variables with which everything is looked at:
+    those of that gateway where they can be seen (`sees_gateway`), else those of this `shell`.
     """
 
     paths: Paths
@@ -39,6 +42,8 @@ class Scene:
     now: datetime
     online: bool
     environment: Environment
+    shell: Environment
+    sees_gateway: bool
     environment_error: BotError | None
     tree: Mapping[str, Any]
     settings: "Settings | None"
@@ -51,7 +56,9 @@ class Scene:
     database_error: BotError | None
     agents: tuple[str, ...]
     every_agent: tuple[str, ...]
-    gateway: int | None
+    gateway: "Running | None"
+    documents: dict[Path, tuple[object, dict[str, Any]]] = field(default_factory=dict)
+    """Stores that were read, each with what its file looked like then. See bot.doctor.documents."""
     _taken: dict[str, "Snapshot | None"] = field(default_factory=dict)
 
     @property
@@ -87,13 +94,17 @@ class Scene:
 def open_scene(agent: str | None, online: bool, clock: Clock) -> Scene:
     """Look at the installation that the environment names. Raises BotError for an `agent` that there is not."""
     from bot.config.settings import Settings
+    from bot.doctor.surroundings import gateway_environment
     from bot.environment import process_environment
-    from bot.ops.running import running_gateway
+    from bot.ops.running import find_gateway
 
     process = process_environment()
     paths = Paths.of(process)
-    environment, environment_error = _environment(process)
-    tree, settings, environment, config_error = _config(paths, environment)
+    shell, environment_error = _environment(process)
+    gateway = find_gateway(paths.state)
+    seen = gateway_environment(gateway.pid, paths) if gateway is not None and gateway.pid else None
+    learn_variables(shell)
+    tree, settings, environment, config_error = _config(paths, seen or shell)
     rules, rules_error = _rules(settings, paths)
     sources = _sources(settings or Settings(), environment, paths)
     database, database_error = _database(settings, paths, environment)
@@ -104,6 +115,8 @@ def open_scene(agent: str | None, online: bool, clock: Clock) -> Scene:
         now=clock.now(),
         online=online,
         environment=environment,
+        shell=environment if seen is None else shell,
+        sees_gateway=seen is not None,
         environment_error=environment_error,
         tree=tree,
         settings=settings,
@@ -116,7 +129,7 @@ def open_scene(agent: str | None, online: bool, clock: Clock) -> Scene:
         database_error=database_error,
         agents=_chosen(agent, agents),
         every_agent=agents,
-        gateway=running_gateway(paths.state),
+        gateway=gateway,
     )
 
 
@@ -138,39 +151,11 @@ def _config(
     tree: Mapping[str, Any] = {}
     try:
         tree = read_toml(paths.config)
-        _learn(tree)
+        learn_config(tree)
         settings, environment = open_settings(paths, environment)
     except BotError as error:
         return tree, None, environment, error
     return tree, settings, environment, None
-
-
-def _learn(tree: Mapping[str, Any]) -> None:
-    """Hide what stands in the places of secrets, also of a config that is wrong in another place."""
-    from bot.log import learn_secrets
-    from bot.secret_places import secret_fields
-
-    learn_secrets(text for place in secret_fields(tree) if (text := _plain(place.path, place.value)))
-
-
-def _plain(path: tuple[str | int, ...], value: object) -> str:
-    """What of a value is confidential as it stands there: headers and variables are so by their names."""
-    from bot.confidential import is_confidential_header, is_confidential_variable
-    from bot.config.substitution import variables
-    from bot.database_url import password
-    from core.auth.secret import Secret
-
-    if not isinstance(value, str) or variables(value):
-        return ""
-    name = str(path[-1])
-    if path == ("database", "url"):
-        found = password(Secret(value))
-        return found.reveal() if found is not None else ""
-    if "headers" in path:
-        return value if is_confidential_header(name) else ""
-    if path[:1] == ("env",):
-        return value if is_confidential_variable(name, value, 12) else ""
-    return value
 
 
 def _rules(settings: "Settings | None", paths: Paths) -> tuple["Rules | None", BotError | None]:

@@ -7,9 +7,10 @@ person there decides (product.md 5.2).
 from collections.abc import Iterator
 
 from bot import doctor_wiring as wiring
-from bot.doctor.check import Check, error, ok, warning
-from bot.doctor.documents import is_known
+from bot.doctor.check import Check, error, note, ok, warning
+from bot.doctor.documents import is_known, is_of_surroundings
 from bot.doctor.scene import Scene
+from bot.doctor.steps import named, typed
 from core.errors import StorageError
 
 _MOST = 20
@@ -26,17 +27,18 @@ def checks(scene: Scene) -> Iterator[Check]:
     except StorageError:
         return
     for session in senseless[:_MOST]:
-        told = f"What is stored of the session {session} makes no sense, so its chat is not answered."
+        told = f"What is stored of the session {named(session)} makes no sense, so its chat is not answered."
         yield error("session.senseless", session, told, "Restore a backup of the database.")
     known = [pin for pin in pins if pin.agent in scene.agents]
     missing = [pin for pin in known if not is_known(pin.profile, pin.agent, scene)]
     for pin in missing[:_MOST]:
-        told = f"The session {pin.session} is pinned to {pin.profile}, which is not there: it is not answered as it is."
-        step = f"Store that credential again, or in the chat: /model auto (here: remoteclaw sessions clear --choice {pin.session})"
-        yield warning("session.pin", pin.session, told, step)
+        yield _missing(pin.session, pin.profile, scene)
     if len(missing) > _MOST:
         yield warning(
-            "session.pin", path, f"{len(missing) - _MOST} more sessions are pinned to profiles that are not there."
+            "session.pin",
+            path,
+            f"{len(missing) - _MOST} more sessions are pinned to profiles that are not there.",
+            "See them: remoteclaw sessions list",
         )
     if not missing and not senseless:
         told = (
@@ -45,3 +47,13 @@ def checks(scene: Scene) -> Iterator[Check]:
             else "No session is pinned."
         )
         yield ok("sessions", path, told)
+
+
+def _missing(session: str, profile: str, scene: Scene) -> Check:
+    """A key of the environment may be missing here alone: where nobody knows what the gateway sees, its pin is as good as ever."""
+    pinned = f"The session {named(session)} is pinned to {named(profile)}, which"
+    if is_of_surroundings(profile) and not scene.sees_gateway:
+        return note("session.pin", session, f"{pinned} is not set here.", "Set it, also where the service reads it.")
+    release = typed("(here: remoteclaw sessions clear --choice {key})", "", key=session)
+    step = f"Store that credential again, or in the chat: /model auto {release}".rstrip()
+    return warning("session.pin", session, f"{pinned} is not there: it is not answered as it is.", step)

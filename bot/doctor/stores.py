@@ -9,6 +9,7 @@ from bot.doctor.check import Check, Repair, error, note, ok, warning
 from bot.doctor.edits import import_older
 from bot.doctor.orders import order_checks
 from bot.doctor.scene import Scene
+from bot.doctor.steps import typed
 from bot.secrets_files import Unreadable, json_object, read_regular
 from core.auth.secret import clean_secret, unsendable
 from core.errors import shown
@@ -29,7 +30,12 @@ def checks(scene: Scene) -> Iterator[Check]:
 
 def _agent(agent: str, scene: Scene) -> Iterator[Check]:
     path = scene.paths.auth_store(agent)
-    step = f"Restore it from a backup, or move it away: mv {path} {path}.broken"
+    step = typed(
+        "Restore it from a backup, or move it away: mv {path} {away}",
+        "Restore it from a backup, or move it away.",
+        path=path,
+        away=f"{path}.broken",
+    )
     try:
         content = read_regular(path)
         document = {} if content is None else json_object(content)
@@ -56,7 +62,8 @@ def _shape(agent: str, document: Mapping[str, Any], content: bytes, scene: Scene
         about = f"{path}:{shown(name)}"
         fault = wiring.entry_fault(name, entry)
         if fault is not None:
-            step = f"Store it again, or remove it: remoteclaw models auth logout --agent {agent} {name}"
+            command = "Store it again, or remove it: remoteclaw models auth logout --agent {agent} {name}"
+            step = typed(command, f"Remove it from {path}, in an editor.", agent=agent, name=name)
             yield error("store.entry", about, f"{path}: the profile {shown(name)} is not used: {fault}.", step)
         elif reason := _unsendable(entry):
             told = f"{path}: the secret of {shown(name)} {reason}."
@@ -69,7 +76,8 @@ def _shape(agent: str, document: Mapping[str, Any], content: bytes, scene: Scene
     for provider, ids in order.items() if isinstance(order, dict) else ():
         if not isinstance(ids, list) or not any(isinstance(i, str) and i.strip() for i in ids):
             told = f"{path}: the order of {shown(provider)} names nothing, so it has no effect."
-            step = f"Run: remoteclaw models auth order clear --agent {agent} --provider {provider}"
+            command = "Run: remoteclaw models auth order clear --agent {agent} --provider {provider}"
+            step = typed(command, f"Remove it from {path}.", agent=agent, provider=provider)
             yield note("store.order_shape", path, told, step)
 
 

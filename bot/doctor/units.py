@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bot.doctor.scene import Scene
+from bot.dotenv import parse_dotenv
 from bot.ops import launch_agent, systemd_unit
 
 _SYSTEM = Path("/etc/systemd/system")
@@ -15,7 +16,7 @@ _SYSTEM = Path("/etc/systemd/system")
 
 @dataclass(frozen=True, slots=True)
 class Unit:
-    """What one of them says. `variables` are those that it sets for the gateway."""
+    """What one of them says, with its drop-ins. `variables` are those that it sets for the gateway."""
 
     path: Path
     program: str
@@ -26,7 +27,7 @@ class Unit:
 def installed_units(scene: Scene) -> list[Unit]:
     """Those of this state directory. What cannot be read, or is not ours, is not one."""
     home = Path(os.path.expanduser("~"))
-    configured = scene.environment.process.get("XDG_CONFIG_HOME", "")
+    configured = scene.shell.process.get("XDG_CONFIG_HOME", "")
     config_home = Path(configured) if os.path.isabs(configured) else home / ".config"
     state = str(scene.paths.state.absolute())
     found = []
@@ -53,19 +54,29 @@ def _read(path: Path) -> bytes:
 
 
 def _systemd(path: Path, text: str) -> Unit:
+    """Drop-ins come behind the unit, by their names. An empty value takes back what stood before it; a file of variables is
+    stronger than those of the unit itself."""
     values: dict[str, list[str]] = {}
-    for line in text.splitlines():
-        key, equals, value = line.partition("=")
-        if equals and not key.startswith("#"):
-            values.setdefault(key, []).append(value)
-    command = _words(values.get("ExecStart", [""])[-1])
+    drop_ins = [_read(one).decode(errors="replace") for one in _named(path.with_name(f"{path.name}.d"), "*.conf")]
+    for line in "\n".join([text, *drop_ins]).splitlines():
+        key, equals, value = (part.strip() for part in line.partition("="))
+        if equals and not key.startswith(("#", ";")):
+            values[key] = [*values.get(key, ()), value] if value else []
+    command = _words(_last(values, "ExecStart"))
     pairs = (word.partition("=") for line in values.get("Environment", ()) for word in _words(line))
+    variables = {name: value for name, equals, value in pairs if equals}
+    for file in values.get("EnvironmentFile", ()):
+        variables |= parse_dotenv(_read(Path(file.removeprefix("-").replace("%%", "%"))).decode(errors="replace"))
     return Unit(
         path=path,
         program=command[0].replace("$$", "$") if command else "",
-        folder=values.get("WorkingDirectory", [""])[-1].replace("%%", "%"),
-        variables={name: value for name, equals, value in pairs if equals},
+        folder=_last(values, "WorkingDirectory").replace("%%", "%"),
+        variables=variables,
     )
+
+
+def _last(values: Mapping[str, list[str]], key: str) -> str:
+    return values[key][-1] if values.get(key) else ""
 
 
 def _words(line: str) -> list[str]:

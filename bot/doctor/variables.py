@@ -32,7 +32,7 @@ def checks(scene: Scene) -> Iterator[Check]:
         found.append(
             error("env.unreadable", path, failure.message, failure.hint or "Mend that file; nothing starts before.")
         )
-    found += [note("env.file", "variables", told) for told in scene.environment.notes]
+    found += [note("env.file", "variables", told) for told in scene.shell.notes]
     yield from found
     if text is not None and not found:
         yield ok("env", path, f"{path} has {len(parse_dotenv(text))} variable(s), and every line is understood.")
@@ -67,7 +67,7 @@ def _lines(text: str, scene: Scene) -> Iterator[Check]:
 def _hidden(values: dict[str, str], scene: Scene) -> Iterator[Check]:
     """What this shell has of these variables hides them here; a service does not have it."""
     path = scene.paths.dotenv
-    layers = scene.environment.layers
+    layers = scene.shell.layers
     for name, value in values.items():
         for origin, where in ((Origin.PROCESS, "This shell"), (Origin.WORKING_DIR, "The working directory's .env")):
             above = layers.get(origin, {}).get(name)

@@ -335,7 +335,6 @@ def unit(house: House, program: Path, mode: int = 0o644) -> Path:
         name="remoteclaw",
         command=(str(program), "gateway"),
         state=house.state,
-        home=Path.home(),
         variables={"REMOTECLAW_STATE_DIR": str(house.state)},
         writable=(),
         credentials=(),
@@ -343,7 +342,7 @@ def unit(house: House, program: Path, mode: int = 0o644) -> Path:
     )
     path = Path.home() / ".config" / "systemd" / "user" / "remoteclaw.service"
     path.parent.mkdir(parents=True)
-    path.write_text(unit_text(plan, None))
+    path.write_text(unit_text(plan))
     path.chmod(mode)
     return path
 
@@ -378,11 +377,12 @@ def _nobody_owns_it(house: House) -> None:
 @damage(mends=("credential.renamed",), at_once=False)
 def _a_login_has_got_the_name_of_its_account(house: House) -> None:
     house.configure(
-        "", '[auth.profiles."acme:default"]\nprovider = "acme"\nmode = "oauth"\n# by hand\nlabel = "mine"\n'
+        "",
+        '[auth.profiles."acme:default"]\nprovider = "acme"\nmode = "oauth"\n# by hand\nlabel = "mine"\nemail = "ada@example.com"\n',
     )
     house.configure('["acme:work", "acme:home"]', '["acme:work", "acme:default"]')
     tokens = {"access": f"a-{CANARY}", "refresh": f"r-{CANARY}", "expires": now_ms(9)}
-    house.keep_also("acme:ada@example.com", type="oauth", **tokens)
+    house.keep_also("acme:ada@example.com", type="oauth", email="ada@example.com", **tokens)
 
 
 @damage("env.unreadable", "secret.unresolved", "telegram.token", at_once=False)

@@ -2,6 +2,7 @@
 
 import json
 import os
+import pwd
 import re
 import sqlite3
 import subprocess
@@ -9,13 +10,20 @@ import sys
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 
+from bot.cli.main import main
+from bot.doctor.documents import is_known, read_document
 from bot.doctor.machine import library_fault
+from bot.doctor.modes import Guarded, look
 from bot.doctor.places import LITTLE_SPACE, NO_SPACE, space_checks
-from tests.bot.doctor_damages import DAMAGES, Damage, unit
-from tests.bot.doctor_house import CANARY, House
+from bot.doctor.scene import open_scene
+from bot.doctor.steps import typed
+from bot.system_clock import SystemClock
+from tests.bot.doctor_damages import DAMAGES, Damage
+from tests.bot.doctor_house import CANARY, House, in_a_process
 
 ROOT = Path(__file__).parents[2]
 EACH = [pytest.param(one, id=one.name) for one in DAMAGES]
@@ -139,6 +147,27 @@ class TestWhatItLoads:
         assert CANARY not in ended.stdout + ended.stderr
 
 
+class TestWithoutAHome:
+    def test_a_state_directory_is_enough(self, house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.delenv("HOME")
+        monkeypatch.setattr(pwd, "getpwuid", no_such_user)
+        assert house.wrong() == set()
+
+    def test_without_one_a_sentence_says_what_is_missing(
+        self, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        monkeypatch.delenv("HOME")
+        monkeypatch.setattr(pwd, "getpwuid", no_such_user)
+        assert main(["doctor"]) == 1
+        err = capsys.readouterr().err
+        assert err.startswith("remoteclaw: There is no home directory")
+        assert "REMOTECLAW_STATE_DIR" in err
+
+
+def no_such_user(uid: int) -> None:
+    raise KeyError(uid)
+
+
 class TestVariables:
     def test_what_hides_a_line_of_the_file_is_told(self, house: House, monkeypatch: pytest.MonkeyPatch) -> None:
         path = house.state / ".env"
@@ -159,24 +188,6 @@ class TestVariables:
         monkeypatch.chdir(tmp_path / "project")
         (told,) = [check["text"] for check in house.checks()[1] if check["id"] == "env.file"]
         assert "OPENAI_API_KEY is not taken from a working directory" in told
-
-    def test_a_key_of_this_shell_alone_is_told_with_where_it_belongs(
-        self, house: House, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        monkeypatch.setenv("ACME_API_KEY", f"sk-{CANARY}")
-        (check,) = [check for check in house.checks()[1] if check["id"] == "service.variable"]
-        assert check["verdict"] == "note"
-        assert check["text"] == "ACME_API_KEY is set in this shell alone: a service would not have it."
-        assert str(house.state / ".env") in check["next"]
-
-    def test_with_a_unit_it_is_a_warning_unless_the_unit_sets_it(
-        self, house: House, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        path = unit(house, Path("/bin/sh"))
-        monkeypatch.setenv("ACME_API_KEY", f"sk-{CANARY}")
-        assert house.wrong() == {"service.variable"}
-        path.write_text(path.read_text().replace("UMask", f'Environment="ACME_API_KEY=sk-{CANARY}"\nUMask'))
-        assert house.wrong() == set()
 
 
 class TestWords:
@@ -208,6 +219,98 @@ class TestWords:
             re.match(r"  (error|warning|note|ok) +\S.* \[[a-z_.]+\]$", line) for line in lines if line[:2] == "  "
         )
         assert code == 1
+
+
+class TestSteps:
+    """What can be pasted does what it says, and nothing else."""
+
+    @pytest.mark.parametrize(
+        ("word", "says"),
+        [
+            ("acme:work", "Run: rm acme:work"),
+            ("a b$(touch x)", "Run: rm 'a b$(touch x)'"),
+            ("it's", """Run: rm 'it'"'"'s'"""),
+            ("a\x1b[31m", "By hand."),
+            ("a\nb", "By hand."),
+            ("-rf", "By hand."),
+            ("x" * 300_000, "By hand."),
+        ],
+    )
+    def test_words_are_quoted_or_there_is_no_command(self, word: str, says: str) -> None:
+        assert typed("Run: rm {word}", "By hand.", word=word) == says
+
+    def test_an_id_from_a_store_is_no_command_of_its_own(self, house: House) -> None:
+        house.keep_also("acme:$(id); rm -rf ~", type="token", token=f"t-{CANARY}", expires=1)
+        house.keep_also("x" * 300_000, type="magic")
+        _, out, _ = house.doctor()
+        assert "--profile-id 'acme:$(id); rm -rf ~'" in out
+        assert max(map(len, out.splitlines())) < 1000
+
+    def test_a_bot_token_is_not_stored_like_a_key(self, house: House) -> None:
+        house.write(".env", "")
+        (told,) = [check["next"] for check in house.checks()[1] if check["id"] == "secret.unresolved"]
+        assert "models auth add" not in told
+
+
+class TestStoresAsTheyStand:
+    def test_one_is_read_once_however_many_ask(self, house: House) -> None:
+        scene = open_scene(None, False, SystemClock())
+        first = read_document("main", scene)
+        assert not is_known("acme:gone", "main", scene)
+        assert read_document("main", scene) is first
+
+    def test_a_store_that_has_changed_is_read_again(self, house: House) -> None:
+        scene = open_scene(None, False, SystemClock())
+        assert not is_known("acme:new", "main", scene)
+        house.keep_also("acme:new", type="magic")
+        assert is_known("acme:new", "main", scene)
+
+
+class TestPinsToKeys:
+    """A key that this shell lacks is no reason to release a pin to it."""
+
+    def test_they_are_a_note(self, house: House) -> None:
+        session = "agent:main:telegram:default:direct:one"
+        house.sql(
+            f"INSERT INTO sessions (key, epoch, version, has_undo, auto_pins) VALUES ('{session}', 0, 1, 0, '[]')",
+            "INSERT INTO choices (session, slot, position, set_by, set_at, pin_profile, pin_mode, pin_set_by, pin_set_at, "
+            f"pin_order) VALUES ('{session}', 'current', 0, 'telegram:1', 0, 'env:ACME_API_KEY', 'strict', 'telegram:1', 0, "
+            "'implicit')",
+        )
+        (told,) = [check for check in house.checks()[1] if check["id"] == "session.pin"]
+        assert told["verdict"] == "note"
+        assert "clear" not in told["next"]
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can make files of others")
+class TestOtherUsers:
+    def test_the_installation_of_another_user_is_looked_at_by_that_user(self, house: House) -> None:
+        for path in (house.state, *house.state.rglob("*")):
+            os.chown(path, 12345, 12345)
+        (told,) = house.checks("--yes")[1]
+        assert told["id"] == "files.owner"
+        assert "sudo -u '#12345'" in told["next"]
+
+    @pytest.mark.parametrize(("mode", "says"), [(0o640, []), (0o644, ["files.mode"]), (0o600, ["files.mode"])])
+    def test_a_config_of_root_that_the_group_may_read_is_as_packages_install_it(
+        self, mode: int, says: list[str]
+    ) -> None:
+        with TemporaryDirectory() as folder:
+            os.chmod(folder, 0o755)
+            path = Path(folder) / "config.toml"
+            path.touch()
+            os.chown(path, 0, 12345)
+            path.chmod(mode)
+
+            def looked() -> None:
+                os.setresgid(12345, 12345, 12345)
+                os.setgroups([])
+                os.setresuid(12345, 12345, 12345)
+                found = look(Guarded(path))
+                assert [check.id for check in found] == says
+                assert all(check.repair is None and check.next.startswith("As root: chown 12345 ") for check in found)
+
+            assert in_a_process(looked) == 0
 
 
 class TestTables:

@@ -54,6 +54,26 @@ def test_every_file_may_hold_anything(content: bytes, house: House) -> None:
     house.doctor("--yes")
 
 
+CONFIGS = (
+    "agents = 5",
+    "[agents]\nlist = 5",
+    "[agents.list]\na = 5",
+    '[agents.defaults]\nmodel = { fallbacks = ["claude-cli/opus"] }',
+    '[auth.order]\nanthropic = 5\nclaude-cli = ["a"]',
+    '[model_policy]\nallow = [5, "claude-cli/x"]',
+    '[agents.defaults.models]\n"claude-cli/x" = 5',
+)
+
+
+@pytest.mark.parametrize("config", CONFIGS)
+def test_a_config_of_wrong_kinds_converts_nothing(config: str, house: House) -> None:
+    house.write("config.toml", config)
+    house.keep_also("anthropic:claude-cli", provider="claude-cli", type="token", token=f"t-{CANARY}")
+    before = house.files()
+    assert "doctor.failed" not in {check["id"] for check in house.checks("--yes")[1]}
+    assert house.files() == before
+
+
 @pytest.mark.parametrize("content", [pytest.param(content, id=name) for name, content in CONTENTS.items()])
 def test_one_store_of_any_content_leaves_the_rest_readable(content: bytes, house: House) -> None:
     house.write("agents/main/agent/auth-profiles.json", content)
@@ -78,6 +98,7 @@ def circle(path: Path) -> None:
 @pytest.mark.parametrize("name", [*FILES[:4], *(f"agents/main/agent/{name}" for name in STORES[:4]), "backups"])
 def test_nothing_waits_for_what_is_no_file(make: Callable[[Path], None], name: str, house: House) -> None:
     path = house.state / name
+    house.keep_order(acme=["acme:gone", "acme:work"])  # so that something is to be kept and repaired beside it
     path.unlink(missing_ok=True)
     make(path)
     _, checks = house.checks("--yes")

@@ -137,6 +137,27 @@ def test_what_is_no_answer_is_told_without_the_token(
     assert len(platform.seen) == 2
 
 
+def test_an_answer_that_comes_drop_by_drop_is_not_waited_for(
+    house: House, platform: Platform, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ended = threading.Event()
+
+    def drips(handler: Handler) -> None:
+        handler.wfile.write(b"HTTP/1.1 200 OK\r\n")
+        while not ended.wait(0.02):
+            try:
+                handler.wfile.write(b"x: y\r\n")
+            except OSError:
+                break
+
+    monkeypatch.setattr("bot.doctor_wiring._SECONDS", 0.3)
+    platform.answer = drips
+    try:
+        assert house.wrong("--online") == {"telegram.unreachable", "discord.unreachable"}
+    finally:
+        ended.set()
+
+
 def test_a_platform_that_is_not_there_is_told_soon(house: House) -> None:
     text = house.config.read_text()
     house.write("config.toml", text.replace("api_base_url", 'mode = "polling"\napi_base_url', 1))

@@ -2,27 +2,25 @@
 
 import json
 import os
-import resource
 import shutil
 import sys
-import time
+from argparse import Namespace
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
 
 import pexpect
 import pytest
 
+from bot.cli.doctor_repairs import Repairs
 from bot.cli.main import main
-from bot.doctor.backups import Backups
-from bot.doctor.registry import examine, repairs
+from bot.doctor.check import CHANGED, Keep, Repair, changed, warning
+from bot.doctor.registry import Group, examine
 from bot.doctor.scene import open_scene
 from bot.system_clock import SystemClock
 from core.errors import StoreError
 from tests.adapters.store_child import die_at
 from tests.bot.doctor_damages import DAMAGES
-from tests.bot.doctor_house import CANARY, House, mode_of
-from tests.fakes.claude_cli import credentials
+from tests.bot.doctor_house import CANARY, House, in_a_process, mode_of, offered
 
 ROOT = Path(__file__).parents[2]
 CALLS = ("open", "write", "fsync", "replace", "unlink", "mkdir", "chmod", "utime")
@@ -41,25 +39,6 @@ def house(state_dir: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pyte
 def break_it(house: House, *names: str) -> None:
     for name in names:
         next(one for one in DAMAGES if one.name == name).make(house)
-
-
-def offered(repair_id: str) -> Callable[[], None]:
-    """The first repair of this kind that is offered now, to be carried out as the command does, at any time."""
-    scene = open_scene(None, False, SystemClock())
-    repair = next(repair for _, repair in repairs(examine(scene)) if repair.id == repair_id)
-    return lambda: repair.run(Backups(scene.paths.state, scene.now).of(repair.id))
-
-
-def in_a_process(work: Callable[[], None]) -> int:
-    """The exit code of a copy of this process that does it; negative: the signal that ended it."""
-    pid = os.fork()
-    if pid == 0:
-        try:
-            work()
-        except BaseException:
-            os._exit(3)
-        os._exit(0)
-    return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
 
 
 class TestKilledInTheMiddle:
@@ -116,63 +95,71 @@ def _not_mended(damage: str) -> set[str]:
     return set(found.says - found.mends) | {"files.leftover"}  # younger than an hour, it is left alone
 
 
-class TestBackups:
-    def test_they_are_private_and_told(self, house: House) -> None:
-        break_it(house, "an order of the store names what is gone")
-        _, out, err = house.doctor("--yes")
-        (folder,) = house.backups()
-        assert str(folder) in err
-        assert "1 repaired." in out
-        for path in (house.state / "backups", folder.parent, folder, *folder.rglob("*")):
-            assert mode_of(path) == (0o700 if path.is_dir() else 0o600), path
-        manifest = json.loads((folder / "manifest.json").read_text())
-        assert manifest["files"][0] == {
-            "path": str(house.store),
-            "mode": "0600",
-            "copy": "agents/main/agent/auth-profiles.json",
-        }
+def somebody_stores_it(house: House) -> None:
+    house.keep_also("acme:gone", type="api_key", key=f"new-{CANARY}")
 
-    def test_two_runs_in_one_second_do_not_meet(self, house: House) -> None:
-        now = SystemClock().now()
-        made = []
-        for _ in range(2):
-            backup = Backups(house.state, now).of("order.remove")
-            backup.file(house.config)
-            made.append(backup.folder)
-        assert made[0] != made[1]
-        assert all(folder is not None and (folder / "config.toml").exists() for folder in made)
 
-    def test_a_file_from_elsewhere_is_kept_under_its_whole_path(self, house: House, tmp_path: Path) -> None:
-        elsewhere = tmp_path / "elsewhere.toml"
-        elsewhere.write_text("x = 1\n")
-        backup = Backups(house.state, SystemClock().now()).of("order.remove")
-        backup.file(elsewhere)
-        assert backup.folder is not None
-        assert (backup.folder / "outside" / str(elsewhere)[1:]).read_text() == "x = 1\n"
+def somebody_names_it_anew(house: House) -> None:
+    house.configure('label = "mine"', 'label = "theirs"')
 
-    def test_without_one_nothing_is_changed(self, house: House) -> None:
-        break_it(house, "an order of the store names what is gone", "the state directory is open to others")
-        house.write("backups", "in the way")
+
+def somebody_logs_in_again(house: House) -> None:
+    house.keep_also("acme:ada@example.com", type="api_key", key=f"new-{CANARY}")
+
+
+class TestJudgedAgain:
+    """While the question stands, others go on."""
+
+    @pytest.mark.parametrize(
+        ("damage", "repair", "meanwhile"),
+        [
+            ("an order of the store names what is gone", "order.remove", somebody_stores_it),
+            ("an order of the config names what is gone", "order.remove", somebody_stores_it),
+            ("a login has got the name of its account", "config.rename_profile", somebody_names_it_anew),
+            ("a login has got the name of its account", "config.rename_profile", somebody_logs_in_again),
+        ],
+    )
+    def test_what_is_right_by_now_is_left_alone(
+        self, damage: str, repair: str, meanwhile: Callable[[House], None], house: House
+    ) -> None:
+        break_it(house, damage)
+        if house.config.read_text().count("acme:left"):
+            house.configure('"acme:left"', '"acme:gone"')
+        run = offered(repair)
+        meanwhile(house)
         before = house.files()
-        code, _, err = house.doctor("--yes")
-        assert code == 1
-        assert "No backup of" in err
-        assert "Nothing was changed" in err
+        with pytest.raises(StoreError) as caught:
+            run()
+        assert caught.value.code == CHANGED
         assert house.files() == before
+        assert not (house.state / "backups").exists()
 
-    def test_a_full_disk_leaves_everything_as_it_was(self, house: House) -> None:
+    def test_it_is_looked_at_anew_and_is_no_failure(self, house: House) -> None:
+        scene = open_scene(None, False, SystemClock())
+        session = Repairs(Namespace(yes=True, non_interactive=False, json=False), scene)
+
+        def refuse(_: Keep) -> None:
+            raise changed("It is right by now.")
+
+        check = warning("x.y", "z", "Z.", "Do.", Repair(id="r", text="mend it", run=refuse))
+        assert session.make([Group("X", (check,))])
+        assert session.failed == {}
+
+
+class TestARepairThatCrashes:
+    def test_is_told_and_the_others_are_made(self, house: House) -> None:
         break_it(house, "an order of the store names what is gone")
-        before = house.files()
+        scene = open_scene(None, False, SystemClock())
+        session = Repairs(Namespace(yes=True, non_interactive=False, json=False), scene)
 
-        run = offered("order.remove")
+        def crash(_: Keep) -> None:
+            raise KeyError("primary")
 
-        def starved() -> None:
-            resource.setrlimit(resource.RLIMIT_FSIZE, (100, 100))
-            with pytest.raises(StoreError):
-                run()
-
-        assert in_a_process(starved) == 0
-        assert house.files() == before
+        bad = warning("x.y", "z", "Z.", "Do.", Repair(id="r", text="mend it", run=crash))
+        assert session.make([Group("X", (bad,)), *examine(scene)])
+        (failed,) = session.failed.values()
+        assert "KeyError" in failed.failure
+        assert [check.id for check in session.done] == ["order.unknown"]
 
 
 class TestChoosing:
@@ -249,6 +236,57 @@ class TestChoosing:
         assert house.wrong("--yes") == {"order.not_here"}
         assert json.loads(house.store.read_text())["order"] == {"acme": ["env:ACME_API_KEY", "acme:work"]}
 
+    def test_an_order_of_main_may_name_what_another_agent_has(self, house: House) -> None:
+        house.configure("", "[agents.list.writer]\n")
+        own = {"type": "api_key", "provider": "acme", "key": f"writer-{CANARY}"}
+        house.keep({"profiles": {"acme:w": own}}, agent="writer")
+        house.keep_order(acme=["acme:w", "acme:work"])
+        before = house.files()
+        assert "order.unknown" not in house.wrong("--yes")
+        assert house.files() == before
+
+    def test_a_credential_that_the_config_awaits_keeps_its_place(self, house: House) -> None:
+        house.configure("", '[auth.profiles."acme:new"]\nprovider = "acme"\n')
+        house.configure('["acme:work", ', '["acme:new", "acme:work", ')
+        before = house.files()
+        assert house.wrong("--yes") == {"credential.absent"}
+        assert house.files() == before
+
+    @pytest.mark.parametrize("more", ['email = "bob@example.com"', 'pin_allow = ["telegram:1001"]'])
+    def test_the_rights_of_one_account_are_not_given_to_another(self, more: str, house: House) -> None:
+        break_it(house, "a login has got the name of its account")
+        house.configure('label = "mine"\nemail = "ada@example.com"', more)
+        before = house.files()
+        house.doctor("--yes")
+        assert house.files() == before
+
+    def test_a_damaged_database_is_not_upgraded(self, house: House) -> None:
+        break_it(house, "the database is of an earlier version", "rows have lost what they belong to")
+        before = house.files()
+        assert house.wrong("--yes") == {"db.behind", "db.orphans"}
+        assert house.files() == before
+
+    @pytest.mark.parametrize("name", [".diary.2024.00000001", ".myapp.3.deadbeef", ".x.env.1.00000000.tmp"])
+    def test_files_of_other_programs_are_no_drafts(
+        self, name: str, house: House, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        (tmp_path / "home").mkdir()
+        house.config.rename(tmp_path / "home" / "claw.toml")
+        monkeypatch.setenv("REMOTECLAW_CONFIG_PATH", str(tmp_path / "home" / "claw.toml"))
+        for path in (tmp_path / "home" / name, house.state / name, tmp_path / "home" / ".env.1.00000000.tmp"):
+            path.write_text("mine")
+            os.utime(path, (1, 1))
+        assert house.wrong("--yes") == set()
+        assert (house.state / name).read_text() == "mine"
+
+    @pytest.mark.parametrize("make", [os.mkfifo, Path.mkdir, lambda path: path.symlink_to("nowhere")])
+    def test_what_is_no_file_is_no_draft(self, make: Callable[[Path], None], house: House) -> None:
+        path = house.state / ".config.toml.12.0a1b2c3d.tmp"
+        make(path)
+        os.utime(path, (1, 1), follow_symlinks=False)
+        assert house.wrong("--yes") == set()
+        assert os.path.lexists(path)
+
     def test_an_entry_that_cannot_be_used_is_no_unknown_id(self, house: House) -> None:
         document = json.loads(house.store.read_text())
         document["profiles"]["acme:odd"] = {"type": "magic", "provider": "acme"}
@@ -269,122 +307,3 @@ class TestUsage:
 
     def test_a_wrong_flag_is_wrong_usage(self, house: House) -> None:
         assert main(["doctor", "--repair-everything"]) == 2
-
-
-ANTHROPIC = {
-    "type": "oauth",
-    "provider": "anthropic",
-    "access": f"at-{CANARY}",
-    "refresh": f"rt-{CANARY}",
-    "expires": 1,
-}
-
-
-class TestTheClaudeCli:
-    def _stale(self, house: House, entry: dict[str, Any] | None, default: str = "claude-cli/claude-sonnet-4-6") -> None:
-        house.configure('model = "acme/small"  # the cheap one', f'model = "{default}"')
-        house.configure(
-            "[auth.order]\n", '[auth.order]\nanthropic = ["anthropic:claude-cli", "env:ANTHROPIC_API_KEY"]\n'
-        )
-        house.configure("", '[auth.profiles."anthropic:claude-cli"]\nprovider = "claude-cli"\nmode = "oauth"\n')
-        house.configure("", '[models.providers.claude-cli]\napi = "claude-cli"\nmodels = ["claude-sonnet-4-6"]\n')
-        house.configure("", '[model_policy]\nallow = ["claude-cli/*", "acme/*"]\n')
-        house.configure(
-            "", '[models.providers.codex-cli]\nbase_url = "http://127.0.0.1:9/v1"\napi = "openai-responses"\n'
-        )
-        document = json.loads(house.store.read_text())
-        if entry is not None:
-            document["profiles"]["anthropic:claude-cli"] = entry
-        document["order"] = {"claude-cli": ["anthropic:claude-cli"]}
-        house.keep(document)
-
-    def test_a_stored_login_becomes_one_of_anthropic(self, house: House) -> None:
-        """C224"""
-        self._stale(house, {**ANTHROPIC, "email": "user@example.com"})
-        assert "claude.program" in house.wrong()
-        assert not house.wrong("--yes") & {"claude.program", "order.unknown", "credential.absent"}
-        config, store = house.config.read_text(), json.loads(house.store.read_text())
-        assert store["profiles"]["anthropic:user@example.com"] == {**ANTHROPIC, "email": "user@example.com"}
-        assert "anthropic:claude-cli" not in store["profiles"]
-        assert store["order"] == {"anthropic": ["anthropic:user@example.com"]}
-        assert 'model = "anthropic/claude-sonnet-4-6"' in config
-        assert 'anthropic = ["anthropic:user@example.com", "env:ANTHROPIC_API_KEY"]' in config
-        assert '[auth.profiles."anthropic:user@example.com"]' in config
-        assert "[models.providers.codex-cli]" in config
-        assert "claude-cli" not in config.replace("codex-cli", "")
-        assert "# kept by hand" in config
-
-    def test_a_profile_of_that_name_is_kept(self, house: House) -> None:
-        own = {"type": "api_key", "provider": "anthropic", "key": f"own-{CANARY}"}
-        self._stale(house, ANTHROPIC)
-        house.keep_also("anthropic:default", **own)
-        house.doctor("--yes")
-        assert json.loads(house.store.read_text())["profiles"]["anthropic:default"] == own
-
-    def test_without_a_credential_what_leads_nowhere_goes_and_no_policy_is_widened(self, house: House) -> None:
-        self._stale(house, None)
-        house.configure('"claude-cli/claude-sonnet-4-6"', '{ primary = "claude-cli/opus", fallbacks = ["acme/small"] }')
-        house.configure('["claude-cli/*", "acme/*"]', '["claude-cli/*"]')
-        assert house.doctor("--yes")[0] in (0, 1)
-        config = house.config.read_text()
-        assert 'primary = "acme/small"' in config
-        assert 'allow = ["anthropic/*"]' in config
-        assert "claude-cli" not in config.replace("codex-cli", "")
-
-    def test_a_short_name_becomes_the_model_that_it_means(self, house: House) -> None:
-        self._stale(house, ANTHROPIC, "claude-cli/opus")
-        house.doctor("--yes")
-        assert 'model = "anthropic/claude-opus-4-5"' in house.config.read_text()
-
-    def test_nothing_is_converted_while_the_cli_and_its_login_are_there(
-        self, house: House, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        self._stale(house, ANTHROPIC)
-        self._install(monkeypatch, 4102444800000)
-        before = house.files()
-        assert not {i for i in house.wrong("--yes") if i.startswith("claude.") and i != "claude.copy"}
-        assert house.files() == before
-
-    def test_a_login_that_has_ended_is_stale(self, house: House, monkeypatch: pytest.MonkeyPatch) -> None:
-        self._stale(house, ANTHROPIC)
-        self._install(monkeypatch, 1000)
-        assert "claude.login" in house.wrong()
-        assert "claude.login" not in house.wrong("--yes")
-
-    def test_a_login_whose_program_is_gone_is_named_with_the_next_step(self, house: House) -> None:
-        login = credentials(Path.home() / ".claude", expiresAt=int(time.time() * 1000) + 3_600_000)
-        told = [check for check in house.checks()[1] if "claude" in check["text"].lower()]
-        assert [(check["id"], check["verdict"], check["about"]) for check in told] == [
-            ("claude.program", "warning", str(login))
-        ]
-        assert told[0]["text"].startswith("anthropic:claude-cli does not serve: the Claude CLI")
-        assert "Install it, or name its path in claude_cli.command" in told[0]["next"]
-        house.configure("", "[claude_cli]\nenabled = false\n")
-        assert "claude.program" not in house.wrong()
-
-    def test_a_model_of_the_cli_without_its_program_needs_the_program_and_no_key(self, house: House) -> None:
-        credentials(Path.home() / ".claude")
-        house.configure('model = "acme/small"  # the cheap one', 'model = "claude-cli/opus"')
-        found = {check["id"]: check for check in house.checks()[1]}
-        assert found["claude.program"]["verdict"] == found["credential.none"]["verdict"] == "error"
-        assert found["credential.none"]["next"] == "Install the Claude CLI, run `claude` and log in with /login."
-
-    def test_a_login_that_nobody_renews_is_renewed_by_logging_in_with_the_program(
-        self, house: House, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        self._install(monkeypatch, 1000)
-        (ended,) = [check for check in house.checks()[1] if check["id"] == "credential.expired"]
-        assert ended["about"] == "anthropic:claude-cli"
-        assert ended["next"] == "Run `claude` on this host and log in with /login"
-
-    @staticmethod
-    def _install(monkeypatch: pytest.MonkeyPatch, expires: int) -> None:
-        """The program, and a login of its own."""
-        program = Path.home() / ".local" / "bin" / "claude"
-        program.parent.mkdir(parents=True)
-        program.write_text("#!/bin/sh\nexit 1\n")
-        program.chmod(0o755)
-        login = Path.home() / ".claude" / ".credentials.json"
-        login.parent.mkdir(mode=0o700)
-        login.touch(0o600)
-        login.write_text(json.dumps({"claudeAiOauth": {"accessToken": f"cli-{CANARY}", "expiresAt": expires}}))

@@ -10,7 +10,8 @@ from typing import Any
 
 import pytest
 
-from tests.e2e.installation import KEYS, Installation
+from adapters.storage.migrate import downgrade, ensure
+from tests.e2e.installation import KEYS, Gateway, Installation
 from tests.e2e.telegram_stage import Stage
 from tests.fakes.provider_server import ThreadedProviderServer
 from tests.fakes.telegram_server import TelegramServer
@@ -68,6 +69,52 @@ def test_a_key_that_only_the_shell_has_is_told(stage: Stage) -> None:
         assert told["verdict"] == "warning"
         assert told["text"].startswith("IOTA_API_KEY is set in this shell and not for the running gateway")
         assert told["next"].startswith(f"Put it into {stage.house.state / '.env'}")
+
+
+def test_what_only_the_gateway_has_is_what_counts(stage: Stage) -> None:
+    config = stage.house.state / "config.toml"
+    config.write_text(config.read_text().replace(f'"{stage.telegram.token}"', '"${BOT}"'))
+    config.chmod(0o600)
+    stage.house.keep({})
+    own = {"BOT": stage.telegram.token, "ACME_API_KEY": KEYS["acme:work"]}
+    with Gateway(stage.house, **own) as gateway:
+        gateway.says("telegram (default): connected")
+        ada = stage.telegram.private(stage.ada)
+        stage.asks(stage.ada, ada, "/model acme/small@env:ACME_API_KEY")
+        assert stage.serves(stage.ada, ada, "hi") == "WORK"
+        code, checks = doctor(stage, "--yes")
+        assert code == 0
+        assert checks["credential.next"]["text"].startswith("A new session of main is served by env:ACME_API_KEY")
+        assert checks["sessions"]["text"].startswith("1 session(s) are pinned")
+        assert checks["telegram.token"]["verdict"] == "ok"
+        assert checks["service.elsewhere"]["verdict"] == "note"
+        gateway.stop()
+    code, checks = doctor(stage)
+    assert code == 1
+    assert "so the gateway does not start" in checks["telegram.token"]["text"]
+
+
+def test_an_upgrade_is_undone_beside_what_a_killed_gateway_left(stage: Stage) -> None:
+    downgrade(ensured(stage.house.database), "0001_initial")
+    before = stage.house.database.read_bytes()
+    _, checks = doctor(stage, "--yes")
+    backup = checks["db.behind"]["repair"]["backup"]
+    with stage.gateway() as gateway:
+        assert stage.serves(stage.ada, stage.telegram.private(stage.ada), "hi " * 500) in ("WORK", "HOME")
+        refused = stage.house.run("doctor", "--undo", backup)
+        assert (refused.code, "already serves" in refused.err) == (1, True)
+        gateway.kill()
+    assert Path(f"{stage.house.database}-wal").stat().st_size > 0
+    assert stage.house.run("doctor", "--undo", backup).code == 0
+    assert stage.house.database.read_bytes() == before
+    with closing(sqlite3.connect(stage.house.database)) as db:
+        assert db.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
+        assert db.execute("SELECT version_num FROM alembic_version").fetchall() == [("0001_initial",)]
+
+
+def ensured(database: Path) -> Path:
+    ensure(database)
+    return database
 
 
 def test_an_empty_home_stays_empty(tmp_path: Path) -> None:
