@@ -121,7 +121,7 @@ def all_commands() -> dict[str, argparse.ArgumentParser]:
     return found
 
 
-SHORT = {"-m": "--message"}
+SHORT = {"-m": "--message", "-f": "--follow"}
 
 
 def test_the_page_of_commands_has_every_command_with_every_flag_and_no_other() -> None:

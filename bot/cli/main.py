@@ -31,8 +31,8 @@ NOUNS = {
     "demo": ("bot.cli.demo", "try it: no key, no account, no network"),
 }
 _LASTING = ("chat", "gateway", "demo")
-_UNPREPARED = ("demo", "doctor")
-"""The demo is an installation of its own; the doctor must also begin where the files of variables cannot be used."""
+_UNPREPARED = ("demo", "doctor", "service")
+"""The demo is an installation of its own; the others must also begin where the files of variables cannot be used."""
 _SILENT = ("gateway",)
 """Commands that print no result: they run without a standard output."""
 

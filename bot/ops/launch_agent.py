@@ -23,6 +23,8 @@ def agent_bytes(plan: ServicePlan) -> bytes:
         "KeepAlive": {"SuccessfulExit": False},
         "ThrottleInterval": 10,
         "ExitTimeOut": 75,
+        "SoftResourceLimits": {"Core": 0},
+        "HardResourceLimits": {"Core": 0},
         "ProcessType": "Background",
         "Umask": 0o077,
         "StandardOutPath": log,

@@ -6,6 +6,8 @@ from bot.ops.service_plan import ServicePlan
 from bot.paths import STATE_DIR
 
 MARK = "# Made by `remoteclaw service install`, which replaces it. "
+_GRANTED = "# Given with --read-write: "
+_HANDED = "LoadCredential="
 WATCHDOG_SECONDS = 120
 """How long no sign of life may come. A database that a backup keeps busy for a moment is no reason for a restart."""
 
@@ -33,8 +35,9 @@ _OF_THE_SYSTEM = (
 """What takes capabilities away or makes mounts that only the system's manager may make: in a user's unit these fail (218)."""
 
 
-def unit_text(plan: ServicePlan, owner: str | None) -> str:
-    """The unit. `owner` None: one of the user's own manager; else one of the system's, which runs as this user."""
+def unit_text(plan: ServicePlan) -> str:
+    """The unit: without an owner one of the user's own manager, else one of the system's."""
+    owner = plan.owner
     edit = f"systemctl {'--user ' if owner is None else ''}edit {plan.name}"
     network = () if owner is None else ("Wants=network-online.target", "After=network-online.target")
     lines = [
@@ -42,29 +45,30 @@ def unit_text(plan: ServicePlan, owner: str | None) -> str:
         "[Unit]",
         "Description=RemoteClaw, a chat gateway",
         *network,
-        "StartLimitIntervalSec=300",
-        "StartLimitBurst=5",
+        "StartLimitIntervalSec=0",
         "",
         "[Service]",
         "Type=notify",
         f"ExecStart={' '.join(_argument(word) for word in plan.command)}",
         "ExecReload=/bin/kill -HUP $MAINPID",
         *(() if owner is None else (f"User={owner}",)),
-        f"WorkingDirectory={_plain(str(plan.state))}",
+        f"WorkingDirectory={_folder(plan.state)}",
         *(f"Environment={_quoted(f'{name}={value}')}" for name, value in sorted(plan.variables.items())),
-        *(f"LoadCredential={name}:{_plain(str(path))}" for name, path in plan.credentials),
+        *(f"{_HANDED}{name}:{_plain(str(path))}" for name, path in plan.credentials),
         "UMask=0077",
         "Restart=on-failure",
-        "RestartSec=5",
+        "RestartSec=15",
         "TimeoutStopSec=75",
         f"WatchdogSec={WATCHDOG_SECONDS}",
+        "LimitCORE=0",
         "StandardOutput=journal",
         "StandardError=journal",
         f"SyslogIdentifier={plan.name}",
         "",
         *_SECCOMP,
         *(_OF_THE_SYSTEM if owner is not None else ()),
-        *_file_system(plan, owner),
+        *(f"{_GRANTED}{place}" for place in plan.granted),
+        *_file_system(plan),
         "",
         "[Install]",
         f"WantedBy={'default.target' if owner is None else 'multi-user.target'}",
@@ -84,21 +88,33 @@ def state_of(text: str) -> str | None:
     return None if found is None else found[len(start) : -1]
 
 
+def kept_of(text: str) -> tuple[list[tuple[str, Path]], list[Path]]:
+    """The credentials and the further places that a unit of ours was made with."""
+    credentials = []
+    for line in text.splitlines():
+        name, colon, path = line.removeprefix(_HANDED).partition(":")
+        if line.startswith(_HANDED) and colon:
+            credentials.append((name, Path(path.replace("%%", "%"))))
+    places = [Path(line.removeprefix(_GRANTED)) for line in text.splitlines() if line.startswith(_GRANTED)]
+    return credentials, places
+
+
 def written(path: str) -> str:
     """A path as `state_of` finds it."""
     return _quoted(path)[1:-1]
 
 
-def _file_system(plan: ServicePlan, owner: str | None) -> list[str]:
+def _file_system(plan: ServicePlan) -> list[str]:
     """Everything may be read and little written. In a user's unit that needs a user namespace, in which no file belongs to root;
     where the kernel gives none, the manager does without."""
-    if owner is None and plan.runs_commands:
+    if plan.owner is None and plan.runs_commands:
         return [
             "# No PrivateTmp and ProtectSystem: in the user namespace that they need, the commands of the config that give",
             "# secrets would not belong to root any more, and would be refused. A unit of the system can have both.",
         ]
-    places = [_quoted(str(plan.state)), *(_quoted(f"-{place}") for place in plan.writable)]
-    used = [plan.state, Path(plan.command[0]), *plan.writable]
+    beside = list(dict.fromkeys((*plan.writable, *plan.granted)))
+    places = [_quoted(str(plan.state)), *(_quoted(f"-{place}") for place in beside)]
+    used = [plan.state, Path(plan.command[0]), *beside]
     private = [] if any(path.is_relative_to(folder) for path in used for folder in _SHARED) else ["PrivateTmp=yes"]
     return [*private, "ProtectSystem=strict", f"ReadWritePaths={' '.join(places)}"]
 
@@ -106,6 +122,11 @@ def _file_system(plan: ServicePlan, owner: str | None) -> list[str]:
 def _plain(text: str) -> str:
     """A value that takes the rest of its line."""
     return text.replace("%", "%%")
+
+
+def _folder(path: Path) -> str:
+    """A backslash at the end would take the next line in, so a path does not end with one."""
+    return _plain(f"{path}/" if str(path).endswith("\\") else str(path))
 
 
 def _quoted(text: str) -> str:

@@ -1,4 +1,4 @@
-"""The scripts of operators: they pass shellcheck, and do what they say when they are run."""
+"""`auth-notify` and the shape of all scripts: they pass shellcheck, and it tells whom it should, once."""
 
 import http.server
 import json
@@ -7,19 +7,13 @@ import shutil
 import subprocess
 import sys
 import threading
-from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
 
+from tests.bot.scripts_host import SCRIPTS, SHELL, TOKEN, TOPIC, Host, make_host
 from tests.e2e.installation import Installation
-from tests.fakes.service_tools import ServiceTools
 
-ROOT = Path(__file__).parents[2]
-SCRIPTS = ROOT / "scripts"
-SHELL = sorted(path for path in SCRIPTS.rglob("*") if path.is_file() and path.read_bytes().startswith(b"#!"))
-TOPIC = "https://ntfy.example.org/a-topic-that-is-a-secret"
-TOKEN = "tk_a-token-of-ntfy"
 EXPIRED = """{
   "profiles": [{"provider": "iota",
     "type": "token", "status": "expired"}],
@@ -35,48 +29,11 @@ EXPIRED = """{
   ]
 }"""
 EXPIRING = '{\n      "provider": "acme",\n      "status": "expiring"\n}'
-CURL = """#!/bin/sh
-printf '%s\\n' "$*" >'{folder}/curl.arguments'
-while IFS= read -r line; do printf '%s\\n' "$line"; done >>'{folder}/curl.told'
-[ ! -e '{folder}/curl.fails' ]
-"""
-
-
-@dataclass
-class Host:
-    """A home with fake programs before the real ones in PATH. `told` is what was posted, `notified` what `notify` was given."""
-
-    home: Path
-    tools: ServiceTools
-    env: dict[str, str] = field(default_factory=dict)
-
-    def run(self, script: str, *arguments: str, **env: str) -> subprocess.CompletedProcess[str]:
-        environment = {"PATH": f"{self.tools.folder}:{os.defpath}", "HOME": str(self.home), **self.env, **env}
-        command = ["/bin/sh", str(SCRIPTS / script), *arguments]
-        return subprocess.run(command, env=environment, capture_output=True, text=True, timeout=30)
-
-    def says(self, code: int, report: str = "{}") -> None:
-        """What `remoteclaw models ...` prints and how it ends."""
-        self.tools.answer("remoteclaw", "models", out=report, code=code)
-
-    def posted(self) -> str:
-        told = self.tools.folder / "curl.told"
-        return told.read_text() if told.exists() else ""
-
-    def notified(self) -> list[str]:
-        return [call for call in self.tools.calls() if call.startswith("remoteclaw notify")]
 
 
 @pytest.fixture
 def host(tmp_path: Path) -> Host:
-    home = tmp_path / "home"
-    (home / ".remoteclaw").mkdir(parents=True)
-    tools = ServiceTools(tmp_path / "tools")
-    tools.make("remoteclaw", "systemctl", "ssh", "termux-toast", "termux-vibrate", "termux-open-url", "termux-dialog")
-    curl = tools.folder / "curl"
-    curl.write_text(CURL.replace("{folder}", str(tools.folder)))
-    curl.chmod(0o755)
-    return Host(home, tools)
+    return make_host(tmp_path)
 
 
 def test_shellcheck_finds_nothing() -> None:
@@ -156,10 +113,64 @@ class TestNotify:
             assert (ended.returncode, "could not be told" in ended.stderr) == (3, True)
         assert len(host.notified()) == 2
 
+    @pytest.mark.parametrize("answer", ["308", "304", "000"])
+    def test_only_a_server_that_took_it_has_been_told(self, host: Host, answer: str) -> None:
+        host.says(1, EXPIRED)
+        for _ in range(2):
+            ended = host.run("auth-notify", NOTIFY_OWNERS="", CURL_ANSWER=answer)
+            assert (ended.returncode, f"answered {answer}" in ended.stderr) == (3, True)
+        assert "--write-out %{http_code}" in (host.tools.folder / "curl.arguments").read_text()
+        assert host.posted().count("Expired: acme.") == 2
+        assert not (host.home / ".remoteclaw" / "auth-notify.state").exists()
+
+    @pytest.mark.parametrize(
+        ("env", "folder"),
+        [
+            pytest.param({}, ".remoteclaw", id="usual"),
+            pytest.param({"REMOTECLAW_HOME": "{home}/other"}, "other/.remoteclaw", id="another home"),
+            pytest.param({"REMOTECLAW_HOME": "~/other"}, "other/.remoteclaw", id="~ of a home"),
+            pytest.param({"REMOTECLAW_STATE_DIR": "~/mine"}, "mine", id="~"),
+            pytest.param({"REMOTECLAW_STATE_DIR": "~/m", "REMOTECLAW_HOME": "{home}/o"}, "o/m", id="~ of another home"),
+            pytest.param({"REMOTECLAW_STATE_DIR": "mine"}, "mine", id="relative"),
+            pytest.param({"REMOTECLAW_STATE_DIR": "{home}/mine", "HOME": ""}, "mine", id="no home"),
+        ],
+    )
+    def test_what_was_told_is_noted_where_the_program_keeps_its_files(
+        self, host: Host, env: dict[str, str], folder: str
+    ) -> None:
+        env = {name: value.replace("{home}", str(host.home)) for name, value in env.items()}
+        (host.home / folder).mkdir(parents=True, exist_ok=True)
+        host.says(2, EXPIRING)
+        assert host.run("auth-notify", **env).returncode == 2
+        assert [path.name for path in (host.home / folder).iterdir()] == ["auth-notify.state"]
+
+    @pytest.mark.parametrize("code", [0, 1, 2])
+    def test_a_note_that_cannot_be_kept_ends_it_with_3_after_telling(self, host: Host, code: int) -> None:
+        note = host.home / ".remoteclaw" / "auth-notify.state"
+        if code == 0:  # what was told before cannot be taken back
+            note.mkdir()
+        else:
+            note.parent.rmdir()
+            note.parent.touch()
+        host.says(code, {0: "{}", 1: EXPIRED, 2: EXPIRING}[code])
+        ended = host.run("auth-notify")
+        assert (ended.returncode, f"auth-notify: {note} cannot be" in ended.stderr) == (3, True)
+        assert len(host.notified()) == (0 if code == 0 else 1)
+
+    @pytest.mark.skipif(not shutil.which("flock"), reason="there is no flock")
+    def test_of_several_at_once_one_tells(self, host: Host) -> None:
+        host.says(1, EXPIRED)
+        command, env = ["/bin/sh", str(SCRIPTS / "auth-notify")], host.environment()
+        running = [subprocess.Popen(command, env=env) for _ in range(6)]
+        assert [process.wait(30) for process in running] == [1] * 6
+        assert len(host.notified()) == 1
+
     @pytest.mark.parametrize(
         ("code", "env"),
         [
             pytest.param(1, {}, id="no report"),
+            pytest.param(2, {}, id="wrong usage"),
+            pytest.param(1, {"HOME": ""}, id="no home"),
             pytest.param(126, {}, id="cannot be run"),
             pytest.param(0, {"REMOTECLAW": "/no/such/program"}, id="no program"),
             pytest.param(0, {"NOTIFY_EVERY": "soon"}, id="no number"),
@@ -199,18 +210,29 @@ class TestNotify:
         assert "ada@example.org" not in body
         assert "4711" not in body
 
+    @pytest.mark.skipif(not shutil.which("curl"), reason="there is no curl")
+    @pytest.mark.parametrize(("status", "ends"), [(204, 1), (308, 3), (403, 3)])
+    def test_the_real_curl_has_told_only_a_server_that_took_it(self, host: Host, status: int, ends: int) -> None:
+        (host.tools.folder / "curl").unlink()
+        host.says(1, EXPIRED)
+        with Listener(status) as server:
+            ended = host.run("auth-notify", NOTIFY_NTFY_URL=f"{server.url}/topic", NOTIFY_OWNERS="")
+        assert (ended.returncode, [path for path, _, _ in server.posts]) == (ends, ["/topic"])
+        assert (str(status) in ended.stderr) == (ends == 3)
+
 
 class Listener:
-    """A server on loopback that keeps what is posted to it."""
+    """A server on loopback that keeps what is posted to it, and answers with this status."""
 
-    def __init__(self) -> None:
+    def __init__(self, status: int = 200) -> None:
         posts = self.posts = list[tuple[str, dict[str, str], str]]()
 
         class Handler(http.server.BaseHTTPRequestHandler):
             def do_POST(self) -> None:
                 body = self.rfile.read(int(self.headers["Content-Length"])).decode()
                 posts.append((self.path, dict(self.headers), body))
-                self.send_response(200)
+                self.send_response(status)
+                self.send_header("Location", "/elsewhere")
                 self.end_headers()
 
             def log_message(self, *_: object) -> None:
@@ -228,147 +250,3 @@ class Listener:
         self._server.shutdown()
         self._thread.join()
         self._server.server_close()
-
-
-class TestMonitor:
-    def units(self, host: Host) -> dict[str, str]:
-        folder = host.home / ".config" / "systemd" / "user"
-        return {path.name: path.read_text() for path in sorted(folder.iterdir())}
-
-    def test_the_timer_is_installed_with_real_paths_and_started(self, host: Host) -> None:
-        program = host.tools.folder / "remoteclaw"
-        ended = host.run("auth-monitor", "install", REMOTECLAW=str(program))
-        assert (ended.returncode, ended.stderr) == (0, "")
-        units = self.units(host)
-        assert set(units) == {f"remoteclaw-auth-check.{kind}" for kind in ("env", "service", "timer")}
-        assert f'ExecStart="{SCRIPTS}/auth-notify"' in units["remoteclaw-auth-check.service"]
-        assert f'Environment="REMOTECLAW={program}"' in units["remoteclaw-auth-check.service"]
-        assert "@" not in units["remoteclaw-auth-check.service"]
-        assert (host.home / ".config/systemd/user/remoteclaw-auth-check.env").stat().st_mode & 0o077 == 0
-        assert host.tools.calls() == [
-            "systemctl --user daemon-reload",
-            "systemctl --user enable --now remoteclaw-auth-check.timer",
-        ]
-
-    def test_again_it_keeps_whom_it_tells_and_uninstall_leaves_that(self, host: Host) -> None:
-        program = str(host.tools.folder / "remoteclaw")
-        host.run("auth-monitor", "install", REMOTECLAW=program)
-        mine = host.home / ".config/systemd/user/remoteclaw-auth-check.env"
-        mine.write_text(f"NOTIFY_NTFY_URL={TOPIC}\n")
-        assert host.run("auth-monitor", "install", REMOTECLAW=program).returncode == 0
-        assert host.run("auth-monitor", "uninstall").returncode == 0
-        assert self.units(host) == {mine.name: f"NOTIFY_NTFY_URL={TOPIC}\n"}
-        assert host.run("auth-monitor", "uninstall").returncode == 1
-
-    @pytest.mark.skipif(not shutil.which("systemd-analyze"), reason="there is no systemd-analyze")
-    def test_systemd_understands_the_units(self, host: Host, tmp_path: Path) -> None:
-        odd = tmp_path / "a 100% & | state"
-        odd.mkdir()
-        program = str(host.tools.folder / "remoteclaw")
-        assert host.run("auth-monitor", "install", REMOTECLAW=program, REMOTECLAW_STATE_DIR=str(odd)).returncode == 0
-        folder = host.home / ".config/systemd/user"
-        assert (
-            f'Environment="REMOTECLAW_STATE_DIR={str(odd).replace("%", "%%")}"'
-            in self.units(host)["remoteclaw-auth-check.service"]
-        )
-        runtime = tmp_path / "run"
-        runtime.mkdir(mode=0o700)
-        ended = subprocess.run(
-            ["systemd-analyze", "--user", "verify", folder / "remoteclaw-auth-check.timer"],
-            env={"PATH": os.environ["PATH"], "HOME": str(host.home), "XDG_RUNTIME_DIR": str(runtime)},
-            capture_output=True,
-            text=True,
-            timeout=30,
-        )
-        assert (ended.returncode, ended.stderr) == (0, "")
-
-    def test_where_systemctl_does_not_work_the_command_is_told(self, host: Host) -> None:
-        host.tools.answer("systemctl", "daemon-reload", err="Failed to connect to bus", code=1)
-        ended = host.run("auth-monitor", "install", REMOTECLAW=str(host.tools.folder / "remoteclaw"))
-        assert (ended.returncode, "systemctl --user enable --now" in ended.stderr) == (1, True)
-
-    @pytest.mark.parametrize(
-        ("arguments", "env", "code"),
-        [
-            pytest.param((), {}, 2, id="no word"),
-            pytest.param(("remove",), {}, 2, id="another word"),
-            pytest.param(("install",), {"REMOTECLAW": "bin/remoteclaw"}, 1, id="not absolute"),
-            pytest.param(("install",), {"REMOTECLAW_STATE_DIR": '/a"b'}, 1, id="quote"),
-        ],
-    )
-    def test_what_it_cannot_do_is_told(
-        self, host: Host, arguments: tuple[str, ...], env: dict[str, str], code: int
-    ) -> None:
-        (host.home / "bin").mkdir()
-        program = {"REMOTECLAW": str(host.tools.folder / "remoteclaw"), **env}
-        if program["REMOTECLAW"].startswith("bin"):
-            program["REMOTECLAW"] = os.path.relpath(host.tools.folder / "remoteclaw")
-        ended = host.run("auth-monitor", *arguments, **program)
-        assert (ended.returncode, ended.stdout) == (code, "")
-        assert not (host.home / ".config").exists()
-
-
-class TestTermux:
-    @pytest.fixture(autouse=True)
-    def _server(self, host: Host) -> None:
-        settings = host.home / ".config" / "remoteclaw.env"
-        settings.parent.mkdir()
-        settings.write_text("REMOTECLAW_SERVER=ada@claw\nREMOTECLAW_CONSOLE_URL=https://console.example.org/\n")
-
-    @pytest.mark.parametrize(
-        ("code", "ends", "calls"),
-        [
-            pytest.param(0, 0, ["termux-toast RemoteClaw: all credentials are good"], id="well"),
-            pytest.param(
-                1,
-                1,
-                [
-                    "termux-vibrate -d 600",
-                    "termux-toast RemoteClaw: a credential is expired or missing",
-                    "termux-open-url https://console.example.org/",
-                ],
-                id="expired",
-            ),
-            pytest.param(
-                2,
-                2,
-                ["termux-vibrate -d 200", "termux-toast RemoteClaw: a credential ends within a day"],
-                id="expiring",
-            ),
-            pytest.param(255, 3, ["termux-toast RemoteClaw: ada@claw could not be asked"], id="no connection"),
-        ],
-    )
-    def test_one_tap_tells_how_the_credentials_stand(self, host: Host, code: int, ends: int, calls: list[str]) -> None:
-        host.tools.answer("ssh", "BatchMode=yes", code=code)
-        ended = host.run("termux/quick-auth")
-        asked, *told = host.tools.calls()
-        assert asked.endswith("-- ada@claw remoteclaw models status --check --plain")
-        assert (ended.returncode, told) == (ends, calls)
-
-    @pytest.mark.parametrize("script", ["termux/quick-auth", "termux/auth-widget"])
-    def test_without_a_server_it_says_where_to_name_one(self, host: Host, script: str) -> None:
-        ended = host.run(script, REMOTECLAW_SETTINGS=f"{host.home}/none")
-        assert ended.returncode == 3
-        assert host.tools.calls() == [f"termux-toast Set REMOTECLAW_SERVER in {host.home}/none"]
-
-    @pytest.mark.parametrize(
-        ("index", "command"),
-        [
-            (0, "models status"),
-            (1, "models status --probe"),
-            (2, "models auth login"),
-            (3, "models auth setup-token"),
-            (4, "secrets reload"),
-        ],
-    )
-    def test_the_widget_runs_what_was_chosen_over_there(self, host: Host, index: int, command: str) -> None:
-        host.tools.answer("termux-dialog", "radio", out=json.dumps({"code": -1, "text": "x", "index": index}))
-        assert host.run("termux/auth-widget").returncode == 0
-        _, asked, told = host.tools.calls()
-        assert asked == f"ssh -t -o ConnectTimeout=10 -- ada@claw remoteclaw {command}"
-        assert told == "termux-toast RemoteClaw: done"
-
-    def test_a_dialog_that_is_cancelled_runs_nothing(self, host: Host) -> None:
-        host.tools.answer("termux-dialog", "radio", out=json.dumps({"code": -2, "text": ""}))
-        assert host.run("termux/auth-widget").returncode == 0
-        assert len(host.tools.calls()) == 1
