@@ -150,7 +150,7 @@ class Prober:
 
     def _by_list(self, target: Target, outcome: _Outcome, is_open: bool) -> ProbeResult:
         notes = [_OPEN] if is_open else []
-        if outcome.failure is None and not _names(outcome.listed, target.model.name):
+        if outcome.failure is None and not names(outcome.listed, target.model.name):
             notes.append(f"The list does not name {target.model.name}.")
         return self._result(target, outcome, "models", not is_open, " ".join(notes))
 
@@ -224,7 +224,7 @@ class Prober:
         )
 
 
-def _names(listed: Iterable[ListedModel], model: str) -> bool:
+def names(listed: Iterable[ListedModel], model: str) -> bool:
     """Whether a list has a model. A dated id stands for its undated name, one of a vendor's namespace for the bare one."""
     name = model.lower()
     ids = [one.id.lower() for one in listed]

@@ -5,15 +5,10 @@ never from an argument.
 """
 
 import argparse
-from typing import TYPE_CHECKING, Any
 
 from bot.cli import exit_codes
 from bot.cli.output import complain, say, say_json
 from core.errors import UserError
-
-if TYPE_CHECKING:
-    from bot.onboard.draft import Draft
-    from bot.onboard.keeping import Kept
 
 _SECRETS = ("--api-key", "--token", "--key", "--secret", "--telegram-token", "--discord-token")
 """Where somebody may try to write the secret itself."""
@@ -25,6 +20,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
     parser.add_argument("--non-interactive", action="store_true", help="ask nothing: the flags say everything")
     parser.add_argument("--json", action="store_true", help="print JSON")
+    parser.add_argument(
+        "--agent", metavar="ID", help="whose credential and model they are (default: main, for all agents)"
+    )
     parser.add_argument("--skip-checks", action="store_true", help="ask neither the provider nor the platforms")
     model = parser.add_argument_group("models")
     model.add_argument("--provider", metavar="P", help="whose models answer")
@@ -74,67 +72,25 @@ def run(args: argparse.Namespace) -> int:
         return exit_codes.USAGE
     from bot.onboard.collect import collect
     from bot.onboard.draft import open_draft
-    from bot.onboard.keeping import keep, tell_notes
 
     try:
         wish = read_wish(args)
-        draft = open_draft()
+        draft = open_draft(args.agent)
         collect(draft, wish)
     except UserError as error:
         complain(str(error))
         return exit_codes.USAGE
-    kept = keep(draft)
+    from bot.cli.onboard_report import lines, view
+    from bot.onboard.finishing import finish
+
+    done = finish(draft)
     if args.json:
-        say_json(_view(draft, kept))
+        say_json(view(draft, done))
     else:
-        for line in _lines(draft, kept):
+        for line in lines(draft, done):
             say(line)
-    tell_notes(draft)
-    if kept.trouble is not None:
-        raise kept.trouble
+    for note in dict.fromkeys(draft.notes):
+        complain(f"Note: {note}")
+    if done.trouble is not None:
+        raise done.trouble
     return exit_codes.OK
-
-
-def _lines(draft: "Draft", kept: "Kept") -> list[str]:
-    """What was done, and what comes next."""
-    lines = [f"Updated {path}" for path in kept.changed] or ["Nothing had to be changed."]
-    if draft.credential is not None:
-        name = draft.credential.name
-        lines.append(f"Credential: {name} ({draft.credential.words})")
-    if draft.model is not None:
-        lines.append(f"Default model: {draft.model}")
-    lines += [f"{name.capitalize()}: {bot}" for name, bot in draft.bots.items()]
-    lines += [f"Owner: {owner}" for owner in draft.owners]
-    lines += kept.service
-    return [*lines, "", "Next:", *(f"  {command:<27}{about}" for command, about in _next(draft, kept))]
-
-
-def _next(draft: "Draft", kept: "Kept") -> list[tuple[str, str]]:
-    """Commands, and what they are for."""
-    from bot.onboard.channels import CHANNELS, is_served
-
-    steps = [("remoteclaw chat", "chat here")]
-    if any(is_served(draft, channel) for channel in CHANNELS):
-        if not kept.service:
-            steps.append(("remoteclaw gateway", "serve the chat platforms"))
-        else:
-            steps.append(("remoteclaw service status", "see whether it runs"))
-        if not (draft.owners or draft.desk.settings.access.owners):
-            steps.append(("remoteclaw pairing", "let yourself in, once you have written to the bot"))
-    return [*steps, ("remoteclaw doctor", "see whether everything is right")]
-
-
-def _view(draft: "Draft", kept: "Kept") -> dict[str, Any]:
-    credential = draft.credential
-    return {
-        "config_path": str(draft.desk.paths.config),
-        "changed": [str(path) for path in kept.changed],
-        "provider": credential.provider if credential is not None else None,
-        "profile": credential.name if credential is not None else None,
-        "model": draft.model,
-        "bots": draft.bots,
-        "owners": list(draft.owners),
-        "service": bool(kept.service),
-        "notes": list(dict.fromkeys(draft.notes)),
-        "next": [command for command, _ in _next(draft, kept)],
-    }

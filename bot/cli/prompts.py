@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from bot.cli.output import harmless
 
 if TYPE_CHECKING:
+    from prompt_toolkit.key_binding.key_processor import KeyPressEvent
     from questionary import Question
 
 Check = Callable[[str], str | None]
@@ -36,7 +37,7 @@ def choose(message: str, choices: Sequence[tuple[str, str]]) -> str:
 
     shown = [questionary.Choice(words, value) for value, words in choices]
     question = questionary.select(message, shown, use_search_filter=True, use_jk_keys=False, **_where())
-    return str(_asked(question))
+    return str(_asked(_ended_by_end_of_input(question)))
 
 
 def choose_many(message: str, choices: Sequence[tuple[str, str]]) -> list[str]:
@@ -44,7 +45,8 @@ def choose_many(message: str, choices: Sequence[tuple[str, str]]) -> list[str]:
     import questionary
 
     shown = [questionary.Choice(words, value) for value, words in choices]
-    return [str(value) for value in _asked(questionary.checkbox(message, shown, use_jk_keys=False, **_where()))]
+    question = questionary.checkbox(message, shown, use_jk_keys=False, **_where())
+    return [str(value) for value in _asked(_ended_by_end_of_input(question))]
 
 
 def ask_line(message: str, default: str = "", check: Check = lambda _: None) -> str:
@@ -82,6 +84,21 @@ def _asked(question: "Question") -> Any:
         return question.unsafe_ask()
     except EOFError:
         raise KeyboardInterrupt from None
+
+
+def _ended_by_end_of_input(question: "Question") -> "Question":
+    """Ctrl-D ends a list too, which has no such key of its own."""
+    from prompt_toolkit.key_binding import KeyBindings, merge_key_bindings
+
+    keys = KeyBindings()
+
+    @keys.add("c-d", eager=True)
+    def end(event: "KeyPressEvent") -> None:
+        event.app.exit(exception=EOFError)
+
+    application = question.application
+    application.key_bindings = merge_key_bindings([*filter(None, [application.key_bindings]), keys])
+    return question
 
 
 def _where() -> dict[str, Any]:

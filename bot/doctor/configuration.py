@@ -91,7 +91,10 @@ def _access(settings: "Settings", scene: Scene) -> Iterator[Check]:
             "config.channels", "channels", "No chat platform is enabled: only `remoteclaw chat` talks to this one."
         )
         return
-    step = 'Add yourself: [access] owners = ["telegram:<your id>"]'
+    step = (
+        "Write to the bot, then run: remoteclaw pairing approve CODE --owner (it answers with the code); or add yourself: "
+        '[access] owners = ["telegram:<your id>"]'
+    )
     snapshot = scene.snapshot("main")
     paired = snapshot.rules.access.paired if snapshot is not None else frozenset()
     if not (access.owners or access.allow or access.groups or paired):

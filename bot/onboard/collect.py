@@ -4,49 +4,65 @@ from shutil import which
 from sys import platform as system
 
 from bot.cli import prompts
-from bot.onboard.channels import CHANNELS, Channel, choose_channel, is_served, present
-from bot.onboard.credential import usable
+from bot.config.edit import Plan
+from bot.config.edit_models import together
+from bot.config.edit_value import set_value
+from bot.onboard.bots import choose_channel
+from bot.onboard.channels import CHANNELS, Channel, is_served, present
 from bot.onboard.draft import Draft
 from bot.onboard.models import choose_models
 from bot.onboard.owners import add_owner, choose_owners
+from bot.onboard.standing import answering_model, as_it_is
 from bot.onboard.wish import Wish
-from core.auth.provider_names import provider_id
 
+_BEGINNING = "Nothing is written before the last question is answered; Ctrl-C leaves everything as it is."
 _MODELS, _OWNERS, _SERVICE = "models", "owners", "service"
 
 
 def collect(draft: Draft, wish: Wish) -> None:
     """Fill the draft. Nothing is written. Raises BotError; KeyboardInterrupt where somebody breaks off."""
+    _refuse_addresses(draft, wish)
     if not wish.asks:
         _by_flags(draft, wish)
-    elif serving(draft) is None or wish.is_made:
+    elif answering_model(draft.desk) is None or wish.is_made:
         _from_the_beginning(draft, wish)
     else:
         _changes(draft, wish)
-    draft.check()
-
-
-def serving(draft: Draft) -> str | None:
-    """The default model that is configured; None: there is none, so nothing answers yet."""
-    choice = draft.desk.settings.agents.defaults.model
-    return choice.primary if choice is not None else None
+    draft.refuse_mistakes()
 
 
 def state_lines(draft: Draft) -> list[str]:
     """What is there already."""
-    settings, model = draft.desk.settings, serving(draft)
-    lines = [f"Model       : {model or '-'}"]
-    if model is not None and "/" in model:
-        credential = usable(draft, provider_id(model.partition("/")[0]))
-        lines.append(f"Credential  : {credential.id if credential is not None else 'none that can be used'}")
+    from core.resolution.resolver import resolve
+
+    settings, snapshot = draft.desk.settings, as_it_is(draft.desk)
+    lines = [f"Model       : {answering_model(draft.desk) or '-'}"]
+    if snapshot is not None:
+        lines.append(f"Credential  : {resolve(snapshot).next.profile or 'none that can be used'}")
     lines += [f"{c.title:<12}: {'configured' if present(draft, c) is not None else '-'}" for c in CHANNELS]
     lines.append(f"Owners      : {', '.join(settings.access.owners) or '-'}")
     return lines
 
 
+def _refuse_addresses(draft: Draft, wish: Wish) -> None:
+    """Raises ConfigError for a platform's address that cannot be one, before anybody answers anything."""
+    for channel in CHANNELS:
+        url = wish.channels[channel.name].api_url
+        if url is not None:
+            draft.plan(channel.name, _addressed(channel, url))
+            _ = draft.settings
+            draft.plan(channel.name, None)
+
+
+def _addressed(channel: Channel, url: str) -> Plan:
+    place = ("channels", channel.name)
+    off = set_value((*place, "enabled"), False)  # or there would have to be a token
+    return lambda _: together([off, set_value((*place, "api_base_url"), url)])
+
+
 def _by_flags(draft: Draft, wish: Wish) -> None:
     """What the flags say and no more."""
-    if wish.is_about_models or serving(draft) is None:
+    if wish.is_about_models or answering_model(draft.desk) is None:
         choose_models(draft, wish)
     for channel in CHANNELS:
         if wish.channels[channel.name].is_made:
@@ -57,8 +73,8 @@ def _by_flags(draft: Draft, wish: Wish) -> None:
 
 def _from_the_beginning(draft: Draft, wish: Wish) -> None:
     """Every question that no flag and no config answers."""
-    if wish.is_about_models or serving(draft) is None:
-        prompts.tell("Nothing is written before the last question is answered; Ctrl-C leaves everything as it is.")
+    if wish.is_about_models or answering_model(draft.desk) is None:
+        prompts.tell(_BEGINNING)
         choose_models(draft, wish)
     for channel in CHANNELS:
         if wish.channels[channel.name].is_made or (present(draft, channel) is None and _wants(channel)):

@@ -1,67 +1,74 @@
 """The credential: pasted, of the environment, by reference, by a login, of the Claude command line, or none at all."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import replace
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from bot import onboard_wiring as wiring
 from bot.cli import prompts
-from bot.cli.models_auth_add import ask_secret, free_name
-from bot.cli.models_auth_paste import checked, learnt, naming, refuse_foreign
+from bot.cli.models_auth_paste import checked, learnt, naming
 from bot.onboard.draft import Credential, Draft
-from bot.onboard.provider import keyless
+from bot.onboard.profile_id import free_id
+from bot.onboard.provider import say_keyless
+from bot.onboard.questions import Back, ask_secret
+from bot.onboard.references import by_reference, keepers, of_variable
+from bot.onboard.standing import first_credential
 from bot.onboard.wish import Wish
 from core.auth.cli_login import LOGIN_ID, VENDOR
 from core.auth.cli_login import PROVIDER as CLAUDE_CLI
 from core.auth.eligibility import Eligibility, judge
 from core.auth.profiles import AuthProfile, CredentialKind
-from core.auth.refs import UnresolvedRef, describe, read_ref, resolve_ref
-from core.auth.secret import Secret, SecretRef, clean_secret, unsendable
-from core.auth.variables import Origin
+from core.auth.secret import Secret
 from core.errors import BotError, UserError
 
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-_KEEP = "keep"
-_WHERE = "Export it, or write it into {}."
+_KEEP, _BACK = "keep", "back"
 _YEAR = timedelta(days=365)
 """As long as a setup-token is valid when it is made."""
+_NOT_STORED = "--profile-id names a credential that is stored, and here none is"
 
 
 def choose_credential(draft: Draft, wish: Wish, provider: str) -> Credential:
-    """The credential, in the draft and not stored yet. Raises BotError."""
-    present = usable(draft, provider)
-    auth = wish.auth or (_asked(draft, provider, present) if wish.asks else _unasked(draft, provider, present))
+    """The credential, in the draft and not stored yet. Raises BotError, and Back where somebody wants another provider."""
+    present = first_credential(draft, provider)
+    while True:
+        auth = wish.auth or (_asked(draft, provider, present) if wish.asks else _unasked(provider, present))
+        try:
+            found = _made(draft, wish, provider, auth, present)
+            break
+        except Back:
+            wish = asking_anew(wish)
+    if found.entry is not None and found.name is not None:
+        draft.plan("credential", naming(draft.desk, found.name, provider, found.entry["type"]))
+    elif wish.profile is not None and not wish.asks:
+        raise UserError("usage", f"{_NOT_STORED}.", "Leave it out, or say where a new one comes from.")
+    elif wish.profile is not None:
+        draft.notes.append(f"{_NOT_STORED}, so {wish.profile} was not used.")
+    draft.credential = found
+    return found
+
+
+def asking_anew(wish: Wish) -> Wish:
+    """What the flags have said of a credential was tried: now it is asked for."""
+    return replace(wish, auth=None, secret=None, variable=None, ref=None)
+
+
+def _made(draft: Draft, wish: Wish, provider: str, auth: str, present: AuthProfile | None) -> Credential:
     makers: Mapping[str, Callable[[Draft, Wish, str], Credential]] = {
         "api-key": lambda d, w, p: _pasted(d, w, p, is_token=False),
         "token": lambda d, w, p: _pasted(d, w, p, is_token=True),
-        "env": _of_variable,
-        "ref": _by_reference,
+        "env": of_variable,
+        "ref": by_reference,
         "login": _by_login,
         "claude-cli": _of_command_line,
         "none": _none,
     }
     if auth == _KEEP and present is not None:
-        found = Credential(provider=provider, profile=present, words="kept as it is")
-    else:
-        found = makers[auth](draft, wish, provider)
-    if found.entry is not None and found.name is not None:
-        draft.plan("credential", naming(draft.desk, found.name, provider, found.entry["type"]))
-    else:
-        draft.plan("credential", None)
-    draft.credential = found
-    return found
+        return Credential(provider=provider, profile=present, words="kept as it is")
+    return makers[auth](draft, wish, provider)
 
 
-def usable(draft: Draft, provider: str) -> AuthProfile | None:
-    """A credential that could serve the provider now."""
-    now = draft.desk.stores.clock.now()
-    profiles = draft.credentials().values()
-    return next((p for p in profiles if judge(p, provider, now) is Eligibility.OK), None)
-
-
-def _unasked(draft: Draft, provider: str, present: AuthProfile | None) -> str:
+def _unasked(provider: str, present: AuthProfile | None) -> str:
     if present is None:
         ways = "--auth with --api-key-stdin, --env NAME, --ref SOURCE:PROVIDER:ID, claude-cli or none"
         raise UserError("usage", f"There is no credential of {provider} yet.", f"Say where it comes from: {ways}.")
@@ -71,32 +78,37 @@ def _unasked(draft: Draft, provider: str, present: AuthProfile | None) -> str:
 def _asked(draft: Draft, provider: str, present: AuthProfile | None) -> str:
     from bot.oauth_wiring import known_logins
 
+    question = f"What proves to {provider} who you are?"
     choices = [(_KEEP, f"as it is: {present.id}")] if present is not None else []
+    cli = ("claude-cli", "the login of the Claude CLI of this host")
     if provider == CLAUDE_CLI:
-        return prompts.choose(
-            "Which credential?", [*choices, ("claude-cli", "the login of the Claude CLI of this host")]
-        )
-    choices.append(("api-key", "an API key, pasted"))
-    if provider == VENDOR:
-        choices.append(("token", "a setup-token, as `claude setup-token` prints it"))
-        if LOGIN_ID in draft.credentials():
-            choices.append(("claude-cli", "the login of the Claude CLI of this host"))
-    choices.append(("env", "a variable of the environment"))
-    choices.append(("ref", "a reference to a file or a command that keeps it"))
-    if provider in known_logins(draft.settings):
-        choices.append(("login", "a login, in a browser or with a code"))
-    if provider not in wiring.default_models():
-        choices.append(("none", "none: it needs no key"))
-    return prompts.choose(f"What proves to {provider} who you are?", choices)
+        choices.append(cli)
+        question = "Which credential?"
+    else:
+        choices.append(("api-key", "an API key, pasted"))
+        if provider == VENDOR:
+            choices.append(("token", "a setup-token, as `claude setup-token` prints it"))
+            choices += [cli] if LOGIN_ID in draft.credentials() else []
+        choices.append(("env", "a variable of the environment"))
+        if keepers(draft):
+            choices.append(("ref", "a reference to a file or a command that keeps it"))
+        if provider in known_logins(draft.settings):
+            choices.append(("login", "a login, in a browser or with a code"))
+        if provider not in wiring.default_models():
+            choices.append(("none", "none: it needs no key"))
+    chosen = prompts.choose(question, [*choices, (_BACK, "another provider")])
+    if chosen == _BACK:
+        raise Back
+    return chosen
 
 
 def _pasted(draft: Draft, wish: Wish, provider: str, *, is_token: bool) -> Credential:
-    name = _free(draft, wish, provider)
+    name = free_id(draft, wish, provider)
     if wish.secret is not None:
         secret = checked(wish.secret.reveal(), provider, is_token)
         learnt(secret)
     else:
-        secret = ask_secret(is_token, provider)
+        secret = _ask_secret(provider, is_token)
     kind = CredentialKind.TOKEN if is_token else CredentialKind.API_KEY
     entry: dict[str, Any] = {"type": kind.value, "provider": provider, "token" if is_token else "key": secret}
     if is_token and provider == VENDOR:
@@ -105,82 +117,17 @@ def _pasted(draft: Draft, wish: Wish, provider: str, *, is_token: bool) -> Crede
     return Credential(provider=provider, profile=profile, words="stored", entry=entry)
 
 
-def _of_variable(draft: Draft, wish: Wish, provider: str) -> Credential:
-    """A variable that the provider's keys are looked for in serves by itself, as long as no profile is stored; any other one is
-    stored as a reference."""
-    own = [p.variable for p in draft.credentials().values() if p.provider == provider and p.variable]
-    variable = wish.variable or (_ask_variable(draft, provider, own) if wish.asks else next(iter(own), None))
-    if variable is None:
-        raise UserError("usage", f"No variable of {provider} is set here.", "Name the one to use: --env NAME.")
-    if not draft.environment.trusted.get(variable, "").strip():
-        raise BotError(
-            "no_variable", f"The variable {variable} is not set here.", _WHERE.format(draft.desk.paths.dotenv)
-        )
-    if draft.environment.trusted.origins[variable] is Origin.PROCESS:
-        draft.notes.append(
-            f"{variable} is set in this shell. A service does not see that: put it into {draft.desk.paths.dotenv} too."
-        )
-    found = next((p for p in draft.credentials().values() if p.variable == variable and p.provider == provider), None)
-    if found is not None and not draft.desk.of_provider(provider):
-        return Credential(provider=provider, profile=found, words=f"taken from {variable}")
-    return _referring(draft, wish, provider, SecretRef("env", "default", variable))
-
-
-def _ask_variable(draft: Draft, provider: str, own: list[str]) -> str:
-    from core.auth.environment import base_name
-
+def _ask_secret(provider: str, is_token: bool) -> str:
     def problem(text: str) -> str | None:
         try:
-            read_ref({"source": "env", "id": text.strip()})
-        except ValueError as error:
-            return f"{error}."
-        return None if draft.environment.trusted.get(text.strip(), "").strip() else "That variable is not set here."
+            checked(text, provider, is_token)
+        except BotError as error:
+            return str(error)
+        return None
 
-    usual = own[0] if own else f"{base_name(provider)}_API_KEY"
-    return prompts.ask_line("Name of the variable:", usual, problem)
-
-
-def _by_reference(draft: Draft, wish: Wish, provider: str) -> Credential:
-    if wish.ref is not None:
-        return _referring(draft, wish, provider, wish.ref)
-    while True:
-        text = prompts.ask_line("The reference, as source:provider:id (env, file or exec):", check=_no_reference)
-        try:
-            return _referring(draft, wish, provider, _reference(text))
-        except UnresolvedRef as error:
-            prompts.tell(str(error))
-
-
-def _reference(text: str) -> SecretRef:
-    source, _, rest = text.strip().partition(":")
-    provider, _, name = rest.partition(":")
-    return read_ref({"source": source, "provider": provider, "id": name})
-
-
-def _no_reference(text: str) -> str | None:
-    try:
-        _reference(text)
-    except ValueError as error:
-        return f"{error}."
-    return None
-
-
-def _referring(draft: Draft, wish: Wish, provider: str, ref: SecretRef) -> Credential:
-    """A profile that holds a reference. Raises UnresolvedRef where it gives no secret now."""
-    name = _free(draft, wish, provider)
-    sources = wiring.sources(draft.settings, draft.desk.paths, draft.environment)
-    secret = Secret(clean_secret(resolve_ref(ref, sources).reveal()))
-    learnt(secret.reveal())
-    if (reason := unsendable(secret.reveal())) is not None:
-        raise UnresolvedRef(f"{describe(ref)} gives no key: it {reason}.")
-    profile = AuthProfile(id=name, provider=provider, kind=CredentialKind.API_KEY, secret=secret, ref=ref)
-    entry = {
-        "type": "api_key",
-        "provider": provider,
-        "keyRef": {"source": ref.source, "provider": ref.provider, "id": ref.id},
-    }
-    words = f"kept as a reference to {ref.source}:{ref.provider}:{ref.id}"
-    return Credential(provider=provider, profile=profile, words=words, entry=entry)
+    text = ask_secret(f"{'Token' if is_token else 'API key'} of {provider}", problem)
+    learnt(text)
+    return checked(text, provider, is_token)
 
 
 def _by_login(draft: Draft, wish: Wish, provider: str) -> Credential:
@@ -214,15 +161,6 @@ def _of_command_line(draft: Draft, _: Wish, provider: str) -> Credential:
 
 
 def _none(draft: Draft, _: Wish, provider: str) -> Credential:
-    keyless(draft, provider)
+    say_keyless(draft, provider)
     profile = AuthProfile(id=f"none:{provider}", provider=provider, kind=CredentialKind.NONE)
     return Credential(provider=provider, profile=profile, words="none is needed")
-
-
-def _free(draft: Draft, wish: Wish, provider: str) -> str:
-    """The id to store under. Where nobody can be asked, a stored one is replaced, as by `models auth paste-api-key`."""
-    name, desk = wish.profile or f"{provider}:manual", draft.desk
-    if wish.asks:
-        return free_name(desk, provider, name)
-    refuse_foreign(desk, name, desk.stores.writer(desk.agent).own_provider(name), provider)
-    return name

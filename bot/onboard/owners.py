@@ -3,12 +3,15 @@
 import secrets
 from typing import TYPE_CHECKING
 
+from bot import doctor_wiring
 from bot import onboard_wiring as wiring
 from bot.cli import prompts
 from bot.config.edit import Tree, TreeChange
 from bot.config.edit_value import set_value
+from bot.onboard.asking import say_meanwhile
 from bot.onboard.channels import CHANNELS, TELEGRAM, Channel, is_served, token_and_url
 from bot.onboard.draft import Draft
+from bot.onboard.questions import Back, ask_line, has_pressed_enter
 from bot.onboard.wish import Wish
 from core.errors import BotError
 
@@ -64,38 +67,49 @@ def add_owners(draft: Draft, found: list[str]) -> None:
 
 def _asked(draft: Draft, channel: Channel, may_ask_platform: bool) -> str | None:
     """An owner of one platform; None: later."""
-    choices = [(_ID, "by my numeric id"), (_LATER, "later, by a code: write to the bot, then `remoteclaw pairing`")]
-    if channel is TELEGRAM and may_ask_platform and channel.name in draft.bots:
+    from bot.ops.running import running_gateway
+
+    later = "later, by a code: write to the bot, then `remoteclaw pairing approve CODE --owner` with the code that it answers"
+    choices = [(_ID, "by my numeric id"), (_LATER, later)]
+    # A gateway that runs takes the messages itself, and answers the first of a stranger with a code.
+    if channel is TELEGRAM and may_ask_platform and running_gateway(draft.desk.paths.state) is None:
         choices.insert(0, (_WRITE, "by a message that I write to the bot now"))
     while True:
         how = prompts.choose(f"How shall the bot know you in {channel.title}?", choices)
         if how == _LATER:
             return None
-        if how == _ID:
-            number = prompts.ask_line(f"Your numeric id in {channel.title}:", check=_no_number)
-            return f"{channel.name}:{int(number)}"
-        owner = _by_message(draft, channel)
-        if owner is not None:
-            return owner
+        try:
+            owner = _by_id(channel) if how == _ID else _by_message(draft, channel)
+        except Back:
+            continue
+        except BotError as error:
+            prompts.tell(str(error))
+            continue
+        return owner
 
 
-def _by_message(draft: Draft, channel: Channel) -> str | None:
-    """Whoever sends the code, which is shown here alone; None where nobody did, or it cannot be seen."""
+def _by_id(channel: Channel) -> str:
+    number = ask_line(f"Your numeric id in {channel.title}", check=_no_number)
+    return f"{channel.name}:{int(number)}"
+
+
+def _by_message(draft: Draft, channel: Channel) -> str:
+    """Whoever sends the code, which is shown here alone. Raises BotError, and Back where nobody has sent it."""
     token, api_url = token_and_url(draft, channel)
+    if channel.name not in draft.bots:
+        say_meanwhile(f"Asking {channel.title} at {api_url} ...")
+        draft.bots[channel.name] = doctor_wiring.bot_of(channel.name, api_url, token).name
     bot = draft.bots[channel.name]
     code = "".join(secrets.choice(_ALPHABET) for _ in range(_LENGTH))
     told = (
         f"Send this to {bot} in a private chat:\n\n    {code}\n\n"
-        f"Or open https://t.me/{bot.removeprefix('@')}?start={code} and press Start."
+        f"Or open https://t.me/{bot.removeprefix('@')}?start={code} and press Start.\n"
+        f"Waiting for it for {wiring.PATIENCE / 60:.0f} minutes. Enter ends that."
     )
-    try:
-        person = wiring.who_writes(api_url, token, code, lambda: prompts.tell(told))
-    except BotError as error:
-        prompts.tell(str(error))
-        return None
+    person = wiring.who_writes(api_url, token, code, lambda: prompts.tell(told), has_pressed_enter)
     if person is None:
         prompts.tell("Nobody has written it.")
-        return None
+        raise Back
     prompts.tell(f"You are {person.name or 'there'}, {channel.name}:{person.id}.")
     return f"{channel.name}:{person.id}"
 

@@ -2,20 +2,17 @@
 
 import argparse
 import re
-import sys
 from dataclasses import dataclass, field
 
+from bot.onboard.secret_lines import read_secrets
 from core.auth.refs import read_ref
-from core.auth.secret import Secret, SecretRef, clean_secret
-from core.errors import BotError, UserError
+from core.auth.secret import Secret, SecretRef
+from core.errors import UserError
 
 AUTHS = ("api-key", "token", "env", "ref", "login", "claude-cli", "none")
 """The ways to prove who one is at a provider."""
 APIS = ("openai-completions", "openai-responses", "anthropic-messages", "google-generative-ai")
-_LONGEST = 16 * 1024
 _VARIABLE = re.compile(r"[A-Z][A-Z0-9_]{0,127}")
-_FROM_STDIN = ("api_key_stdin", "token_stdin", "telegram_token_stdin", "discord_token_stdin")
-"""Each takes one line, in this order."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,7 +79,7 @@ def read_wish(args: argparse.Namespace) -> Wish:
     owners = tuple(dict.fromkeys(_owner(text) for text in args.owner))
     for flag in ("base_url", "model", "telegram_api_url", "discord_api_url"):
         _refuse_secret(getattr(args, flag), f"--{flag.replace('_', '-')}")
-    given = _lines(args)
+    given = read_secrets(args)
     return Wish(
         asks=not args.non_interactive,
         provider=provider,
@@ -169,29 +166,3 @@ def _owner(text: str) -> str:
             "usage", "--owner takes platform:id with the numeric id, such as telegram:1001 or discord:2002."
         )
     return f"{platform}:{int(number)}"
-
-
-def _lines(args: argparse.Namespace) -> dict[str, Secret]:
-    """The lines of standard input, hidden from logs from here on."""
-    from bot.log import learn_secrets
-
-    wanted = [name for name in _FROM_STDIN if getattr(args, name)]
-    found: dict[str, Secret] = {}
-    for name in wanted:
-        flag = f"--{name.replace('_', '-')}"
-        try:
-            line = sys.stdin.buffer.readline(_LONGEST + 1) if sys.stdin is not None else b""
-            text = clean_secret(line.decode("utf-8-sig"))
-        except UnicodeDecodeError:
-            raise BotError("secret", "What came from standard input is not UTF-8 text; nothing was changed.") from None
-        if len(line) > _LONGEST:
-            raise BotError("secret", f"The line for {flag} is longer than {_LONGEST // 1024} KiB; nothing was changed.")
-        if not text:
-            raise BotError(
-                "secret",
-                f"Standard input has no line for {flag}; nothing was changed.",
-                "Pipe one line for each of these flags: API key or token, Telegram's token, Discord's token.",
-            )
-        learn_secrets([text, "".join(text.split())])
-        found[name] = Secret(text)
-    return found

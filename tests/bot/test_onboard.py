@@ -1,96 +1,21 @@
 """`remoteclaw onboard` without anybody to ask: what every flag comes to, what is checked before, and what stays as it was."""
 
-import io
 import json
 import os
 import stat
 import sys
-import tomllib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from bot.cli.main import main
+from tests.bot.onboard_home import COMMENTED, KEY, LIST, OTHER, SETUP, Home, acme
 from tests.fakes.discord_server import DiscordServer
-from tests.fakes.provider_script import raw, status
+from tests.fakes.provider_script import status
 from tests.fakes.provider_server import ThreadedProviderServer
 from tests.fakes.service_tools import ServiceTools
 from tests.fakes.telegram_server import TOKEN, TelegramServer
-
-KEY = "Vq7x-CANARY-key-0123456789"
-OTHER = "Vq7x-CANARY-other-0123456"
-SETUP = f"sk-ant-oat01-{'c' * 80}"
-LIST = raw(b'{"data": [{"id": "small"}, {"id": "large"}]}', headers={"content-type": "application/json"})
-SECRETS = (KEY, OTHER, SETUP, TOKEN)
-COMMENTED = """# mine
-[models.providers.acme]   # at home
-base_url = "{url}"
-api = "openai-completions"
-models = ["small", "large"]
-
-[agents.defaults]
-model = "acme/small"  # cheap
-
-[access]
-owners = ["discord:7"]  # me
-"""
-
-
-class Home:
-    """An empty home, and the command on it. Whatever it prints is searched for every secret that went in."""
-
-    def __init__(self, state: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
-        self.state = state
-        self.config = state / "config.toml"
-        self._capsys = capsys
-        self.monkeypatch = monkeypatch
-
-    @property
-    def tree(self) -> dict[str, Any]:
-        return tomllib.loads(self.config.read_text())
-
-    @property
-    def profiles(self) -> dict[str, Any]:
-        store = self.state / "agents" / "main" / "agent" / "auth-profiles.json"
-        found: dict[str, Any] = json.loads(store.read_text())["profiles"] if store.exists() else {}
-        return found
-
-    def files(self) -> dict[str, bytes]:
-        """Every file, byte for byte."""
-        return {
-            str(path.relative_to(self.state)): path.read_bytes() for path in self.state.rglob("*") if path.is_file()
-        }
-
-    def run(self, *flags: str, given: str = "") -> tuple[int, str, str]:
-        self.monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(given.encode())))
-        code = main(["onboard", "--non-interactive", *flags])
-        out, err = self._capsys.readouterr()
-        assert not any(secret in out + err for secret in SECRETS)
-        return code, out, err
-
-    def does(self, *flags: str, given: str = "") -> str:
-        code, out, err = self.run(*flags, given=given)
-        assert (code, err) == (0, "")
-        return out
-
-    def refuses(self, *flags: str, given: str = "", code: int = 1) -> str:
-        """What is said of a run that must leave everything as it was."""
-        before = self.files()
-        found, out, err = self.run(*flags, given=given)
-        assert (found, out) == (code, "")
-        assert self.files() == before
-        assert err.startswith("remoteclaw: ")
-        assert err.count("\n") == 1
-        return err
-
-    def answers(self, server: ThreadedProviderServer) -> str:
-        """What a question in the chat is answered with."""
-        server.script.clear()
-        assert main(["chat", "--json", "-m", "hello"]) == 0
-        events = [json.loads(line) for line in self._capsys.readouterr().out.splitlines()]
-        return str(next(e["text"] for e in events if e["event"] == "reply" and e["kind"] == "text"))
 
 
 @pytest.fixture
@@ -115,10 +40,6 @@ def server() -> Iterator[ThreadedProviderServer]:
 def telegram() -> Iterator[TelegramServer]:
     with TelegramServer() as telegram:
         yield telegram
-
-
-def acme(server: ThreadedProviderServer, *more: str) -> tuple[str, ...]:
-    return ("--provider", "acme", "--base-url", server.openai_url, "--model", "small", *more)
 
 
 class TestEveryCredential:
@@ -299,7 +220,9 @@ class TestAgain:
 
     def test_a_second_key_of_another_id_lies_beside_the_first(self, home: Home, server: ThreadedProviderServer) -> None:
         home.does(*acme(server, "--api-key-stdin"), given=KEY)
-        home.does("--provider", "acme", "--api-key-stdin", "--profile-id", "acme:two", given=OTHER)
+        code, _, err = home.run("--provider", "acme", "--api-key-stdin", "--profile-id", "acme:two", given=OTHER)
+        assert code == 0
+        assert "acme:manual serves acme/small: acme:two comes after it" in err
         assert list(home.profiles) == ["acme:manual", "acme:two"]
         assert set(home.tree["auth"]["profiles"]) == {"acme:manual", "acme:two"}
 
@@ -379,14 +302,20 @@ class TestJson:
     def test_what_was_done_and_what_comes_next(self, home: Home, server: ThreadedProviderServer) -> None:
         shown = json.loads(home.does(*acme(server, "--api-key-stdin", "--json"), given=KEY))
         assert shown == {
+            "agent": "main",
             "config_path": str(home.config),
             "changed": [f"{home.state}/agents/main/agent/auth-profiles.json", str(home.config)],
             "provider": "acme",
             "profile": "acme:manual",
             "model": "acme/small",
             "bots": {},
+            "invitation": None,
             "owners": [],
             "service": False,
+            "checks": [
+                {"what": "credential", "name": "acme:manual", "verdict": "ok", "detail": "acme accepts acme:manual."},
+                {"what": "model", "name": "acme/small", "verdict": "ok", "detail": "acme lists small."},
+            ],
             "notes": [],
             "next": ["remoteclaw chat", "remoteclaw doctor"],
         }

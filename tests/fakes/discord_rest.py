@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 _ROUTES = (
     ("GET", "/users/@me", "me"),
     ("GET", "/oauth2/applications/@me", "application"),
+    ("GET", "/applications/@me", "application"),
     ("GET", "/gateway/bot", "gateway"),
     ("GET", "/applications/{application}/commands", "synced"),
     ("PUT", "/applications/{application}/commands", "sync"),
@@ -85,7 +86,7 @@ class Rest:
             "name": "RemoteClaw",
             "description": "",
             "verify_key": "00",
-            "flags": 0,
+            "flags": self._server.flags,
         }
         owner = self._server.bot.wire()
         return shape | {"icon": None, "bot_public": True, "bot_require_code_grant": False, "owner": owner, "team": None}
