@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from bot.config.checks import unusable_webhook_secret
+from bot.log import redact_known
 from bot.secret_values import revealed
 from core.auth.refs import SecretSource
 from core.auth.secret import Secret, SecretRef
@@ -12,7 +14,8 @@ from core.resolution.rules import Rules
 from core.sessions.key import DEFAULT_AGENT
 
 if TYPE_CHECKING:
-    from bot.config.settings import Settings
+    from adapters.telegram.webhook_http import Hook
+    from bot.config.settings import Settings, Webhook
     from bot.served import ServedPlatform
     from core.gateway import Gateway
     from core.ports import Inbox
@@ -42,14 +45,13 @@ def enabled_platforms(
     if telegram is not None and telegram.enabled:
         from adapters.telegram.client import TelegramPlatform
 
-        if telegram.mode != "polling":
-            raise ConfigError("channels.telegram.mode", "webhooks are not served.", 'Set mode = "polling".')
-        token = _token(telegram.token, "channels.telegram.token", sources)
-        platforms.append(TelegramPlatform(token, api_base_url=telegram.api_base_url, **common))
+        token = _secret(telegram.token, "channels.telegram.token", sources)
+        hook = _hook(telegram.webhook, sources) if telegram.mode == "webhook" and telegram.webhook else None
+        platforms.append(TelegramPlatform(token, api_base_url=telegram.api_base_url, webhook=hook, **common))
     if discord is not None and discord.enabled:
         from adapters.discord.client import DiscordPlatform
 
-        token = _token(discord.token, "channels.discord.token", sources)
+        token = _secret(discord.token, "channels.discord.token", sources)
         platforms.append(
             DiscordPlatform(
                 token,
@@ -64,7 +66,18 @@ def enabled_platforms(
     return platforms
 
 
-def _token(value: Secret | SecretRef | None, path: str, sources: Mapping[str, SecretSource]) -> Secret:
+def _hook(webhook: "Webhook", sources: Mapping[str, SecretSource]) -> "Hook":
+    from adapters.telegram.webhook_http import Hook
+
+    path = "channels.telegram.webhook.secret_token"
+    secret = _secret(webhook.secret_token, path, sources)
+    reason = unusable_webhook_secret(secret)
+    if reason is not None:
+        raise ConfigError(path, f"{reason}.", "Change what its reference leads to.")
+    return Hook(url=webhook.url, listen=webhook.listen, port=webhook.port, secret=secret, known=redact_known)
+
+
+def _secret(value: Secret | SecretRef | None, path: str, sources: Mapping[str, SecretSource]) -> Secret:
     secret = revealed(value, path, sources) if value is not None else None
     if not secret:
         raise ConfigError(path, "is missing.", "Set it, or set enabled = false.")

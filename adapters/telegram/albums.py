@@ -10,10 +10,12 @@ kill between the commit and the confirmation is known. A part that comes later s
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from core.blotting import HAS_SECRET
+
 ALBUM = "album"
 """The key of a stored payload, beside Telegram's own, for the messages after the first."""
 SETTLE = 0.5
-_MOST_PARTS = 10
+MOST_PARTS = 10
 
 Raw = Mapping[str, Any]
 Album = tuple[str, str]
@@ -29,12 +31,10 @@ class Arriving:
         """The updates of the batch that have to wait: those in the lane of an album that has grown since the last batch."""
         counts: dict[Album, int] = {}
         for raw in batch:
-            if (group := _group(raw)) is not None:
+            if (group := album_id(raw)) is not None:
                 album = (lane(raw), group)
                 counts[album] = counts.get(album, 0) + 1
-        growing = {
-            album[0] for album, count in counts.items() if count < _MOST_PARTS and count != self._seen.get(album)
-        }
+        growing = {album[0] for album, count in counts.items() if count < MOST_PARTS and count != self._seen.get(album)}
         self._seen = counts
         return [raw for raw in batch if lane(raw) in growing]
 
@@ -43,10 +43,12 @@ def joined(batch: Sequence[Raw], lane: Callable[[Raw], str]) -> list[Raw]:
     """The batch with the parts of an album made one update, in the place of its first part."""
     whole: dict[object, dict[str, Any]] = {}
     for at, raw in enumerate(batch):
-        group = _group(raw)
+        group = album_id(raw)
         key: object = at if group is None else (lane(raw), group)
         if key in whole:
             whole[key].setdefault(ALBUM, []).append(raw["message"])
+            if HAS_SECRET in raw:
+                whole[key][HAS_SECRET] = True
         else:
             whole[key] = {**raw}
     return list(whole.values())
@@ -59,7 +61,8 @@ def parts(payload: Raw) -> tuple[Raw, ...]:
     return tuple(message for message in all_of_them if isinstance(message, Mapping))
 
 
-def _group(raw: Raw) -> str | None:
+def album_id(raw: Raw) -> str | None:
+    """What the parts of an album have in common; None for an update that is no part of one."""
     message = raw.get("message")
     group = message.get("media_group_id") if isinstance(message, Mapping) else None
     return group if isinstance(group, str) and group else None

@@ -1,4 +1,4 @@
-"""Telegram as a chat platform: one bot account, read by long polling, answered through the Bot API."""
+"""Telegram as a chat platform: one bot account, read by long polling or a webhook, answered through the Bot API."""
 
 import logging
 from collections.abc import AsyncIterator, Mapping, Sequence
@@ -13,8 +13,11 @@ from adapters.telegram.inbound import lane, read_update
 from adapters.telegram.notes import Notes
 from adapters.telegram.outbound import Delivery
 from adapters.telegram.places import ANNOUNCEMENT, PLATFORM, Scope, address, announced_in
-from adapters.telegram.polling import Accept, OnState, Poller, PollingBot
-from adapters.telegram.transport import PLACEHOLDER, Endpoint, TokenFilter, Transport, quiet_libraries
+from adapters.telegram.polling import Poller, PollingBot
+from adapters.telegram.reconnecting import Accept, OnState
+from adapters.telegram.transport import PLACEHOLDER, Endpoint, SecretFilter, Transport, quiet_libraries
+from adapters.telegram.webhook import Webhook
+from adapters.telegram.webhook_http import Hook
 from core.auth.secret import Secret
 from core.clock import Clock
 from core.messages import Event, Inbound, Ingress
@@ -22,12 +25,15 @@ from core.ports import Inbox, InboxItem, Update
 
 _CONNECTIONS = 64
 _READ_TIMEOUT = 20.0
+_TALKERS = ("httpx", "telegram.Bot")
+"""Loggers that are told URLs and what is sent."""
 
 
 class TelegramPlatform:
     """core.intake.Platform for one bot account. Raises ConfigError for a token or URL that cannot be meant.
 
-    `commands` are (name, summary) for the menu that Telegram shows beside the text field.
+    `commands` are (name, summary) for the menu that Telegram shows beside the text field. Updates are polled for unless there is
+    a `webhook`.
     """
 
     name = PLATFORM
@@ -43,11 +49,13 @@ class TelegramPlatform:
         inbox: Inbox,
         clock: Clock,
         commands: Sequence[tuple[str, str]],
+        webhook: Hook | None = None,
     ) -> None:
         endpoint = self._endpoint = Endpoint(api_base_url, token)
         quiet_libraries()
-        self._filter = TokenFilter(endpoint)
-        logging.getLogger("httpx").addFilter(self._filter)
+        self._filter = SecretFilter(endpoint)
+        for name in _TALKERS:
+            logging.getLogger(name).addFilter(self._filter)
         self.account = account
         self._scope = Scope(agent=agent, account=account, dm_scope=dm_scope)
         self._inbox = inbox
@@ -63,15 +71,18 @@ class TelegramPlatform:
         )
         self._downloads = Downloads(self._bot, self._calls, clock)
         self._drafts = DraftRefusals()
-        self._poller = Poller(self._bot, self._scope, clock, commands)
+        self._receiver: Poller | Webhook = Poller(self._bot, self._scope, clock, commands)
+        if webhook is not None:
+            endpoint.hide(webhook.secret)
+            self._receiver = Webhook(self._bot, webhook, self._scope, clock, commands, inbox)
 
     async def run(self, accept: Accept, on_state: OnState) -> NoReturn:
-        """Poll until cancelled. `accept` returns when a batch is stored; only then is Telegram told that it was seen.
+        """Take updates in until cancelled. `accept` returns when they are stored; only then is Telegram told that they were seen.
 
-        `on_state` hears "connected" and "disconnected: why". Raises ConfigError if Telegram refuses the token; every other
-        trouble is waited out. It may be called again then.
+        `on_state` hears "connected" and "disconnected: why". Raises ConfigError if Telegram refuses the token, or the webhook has
+        no place to listen; every other trouble is waited out. It may be called again then.
         """
-        await self._poller.run(accept, on_state)
+        await self._receiver.run(accept, on_state)
 
     def take_token(self, token: Secret) -> bool:
         """Go by this token from the next request on; whether it is another one. Whoever runs the platform begins anew then. Raises
@@ -81,7 +92,7 @@ class TelegramPlatform:
         bot = self._endpoint.bot
         self._endpoint.take(token)
         if self._endpoint.bot != bot:
-            self._poller.begin_anew()
+            self._receiver.begin_anew()
         return True
 
     def read(self, update: Update) -> Inbound | None:
@@ -119,7 +130,8 @@ class TelegramPlatform:
         await delivery.run(events)
 
     async def close(self) -> None:
-        """Close all connections. A running poll ends with its task, not here."""
+        """Close all connections. What is running ends with its task, not here."""
         await self._polls.shutdown()
         await self._calls.shutdown()
-        logging.getLogger("httpx").removeFilter(self._filter)
+        for name in _TALKERS:
+            logging.getLogger(name).removeFilter(self._filter)

@@ -15,7 +15,7 @@ import httpx
 from core.auth.secret import Secret
 from core.errors import BotError
 
-_POLL = 5
+_POLL = 2
 """Seconds that Telegram holds a request back while nothing waits."""
 _PAUSE = 0.5
 """Seconds between two looks where something waits already: Telegram answers those at once."""
@@ -39,16 +39,18 @@ def wait_for_code(
     token: Secret,
     code: str,
     seconds: float,
+    is_over: Callable[[], bool],
     pause: Callable[[float], None] = time.sleep,
 ) -> Introduced | None:
-    """Whoever sends the code in a private chat; None where nobody does in time. Blocks.
+    """Whoever sends the code in a private chat, in capitals or not; None where nobody does in time, or it `is_over` before.
+    Blocks; looks at `is_over` every few seconds.
 
     Raises BotError: `busy` where another program takes this bot's updates, `unreachable` for everything else.
     """
     until = time.monotonic() + seconds
     tls = httpx.create_ssl_context(trust_env=False)
     with httpx.Client(verify=tls, trust_env=False, follow_redirects=False, timeout=_SECONDS) as client:
-        while (left := until - time.monotonic()) > 0:
+        while (left := until - time.monotonic()) > 0 and not is_over():
             updates = _updates(client, api_base_url, token, min(_POLL, int(left)))
             found = next(_senders(updates, code), None)
             if found is not None:
@@ -88,7 +90,8 @@ def _updates(client: httpx.Client, api_base_url: str, token: Secret, wait: int) 
 
 
 def _senders(updates: list[Any], code: str) -> Iterator[Introduced]:
-    """Who has written the code, alone or behind /start, in a private chat."""
+    """Who has written the code, alone or behind /start, in a private chat. Phones make the first letter of a message a capital."""
+    wanted = code.casefold()
     for update in updates:
         message = update.get("message") if isinstance(update, dict) else None
         if not isinstance(message, dict):
@@ -100,5 +103,5 @@ def _senders(updates: list[Any], code: str) -> Iterator[Introduced]:
         is_person = not sender.get("is_bot") and chat.get("type") == "private"
         if not isinstance(number, int) or number <= 0 or not is_person:
             continue
-        if text.strip().removeprefix("/start").strip() == code:
+        if text.strip().casefold().removeprefix("/start").strip() == wanted:
             yield Introduced(number, str(sender.get("first_name") or ""))

@@ -1,8 +1,8 @@
 """The way to the Bot API: one HTTP client that keeps the token to itself and says what a failure means.
 
 The library above it never learns the token: it builds its URLs with PLACEHOLDER, and the true one is put in here, where the
-request is made. So no `repr`, log line or traceback of the library can show it. httpx logs whole URLs at INFO; its logger
-gets a filter that takes the token out by value.
+request is made. So no `repr`, log line or traceback of the library can show it. httpx logs whole URLs at INFO and the library
+what it sends at DEBUG, the webhook's secret included; their loggers get a filter that takes both out by value.
 
 TelegramError (the library's)
   BadRequest, Forbidden, Conflict, InvalidToken   Telegram's own refusals, as the library names them
@@ -61,8 +61,8 @@ class Endpoint:
         self.base_url = f"{base}/bot"
         self.base_file_url = f"{base}/file/bot"
         self.token = token
-        self.tokens: tuple[Secret, ...] = ()
-        """All that there were."""
+        self.hidden: tuple[Secret, ...] = ()
+        """What no log line may show: all tokens that there were, and the secret of the webhook."""
         self.take(token)
 
     def take(self, token: Secret) -> None:
@@ -74,7 +74,11 @@ class Endpoint:
                 "Ask @BotFather for it: /mybots, the bot, API Token.",
             )
         self.token = token
-        self.tokens = (*(known for known in self.tokens if known != token), token)
+        self.hide(token)
+
+    def hide(self, secret: Secret) -> None:
+        """Keep this out of the libraries' log lines too."""
+        self.hidden = (*(known for known in self.hidden if known != secret), secret)
 
     @property
     def bot(self) -> str:
@@ -89,19 +93,20 @@ class Endpoint:
         raise Unreachable("a URL that is not the Bot API's was asked for")
 
 
-class TokenFilter(logging.Filter):
-    """Takes the tokens out of httpx's log lines. Levels are not enough: whoever debugs turns them up."""
+class SecretFilter(logging.Filter):
+    """Takes the tokens and the webhook's secret out of the libraries' log lines. Levels are not enough: whoever debugs turns them
+    up."""
 
     def __init__(self, endpoint: Endpoint) -> None:
         super().__init__()
         self._endpoint = endpoint
 
     def filter(self, record: logging.LogRecord) -> bool:
-        """Let every record pass, its text without a token."""
+        """Let every record pass, its text without a secret."""
         text = record.getMessage()
-        for token in self._endpoint.tokens:
-            if token.reveal() in text:
-                text = text.replace(token.reveal(), "***")
+        for secret in self._endpoint.hidden:
+            if secret.reveal() in text:
+                text = text.replace(secret.reveal(), "***")
                 record.msg, record.args = text, ()
         return True
 

@@ -1,11 +1,17 @@
 """What one setting demands of another."""
 
+import ipaddress
+import re
 from collections.abc import Iterator
+from urllib.parse import urlsplit
 
 from bot.config.problems import Problem, dotted
-from bot.config.settings import Settings
+from bot.config.settings import Settings, Webhook
 from core.auth.provider_names import provider_id
+from core.auth.secret import Secret
 from core.models.ref import ModelRef
+
+_WEBHOOK_SECRET = re.compile(r"[A-Za-z0-9_-]{1,256}")
 
 
 def check(settings: Settings) -> Iterator[Problem]:
@@ -27,8 +33,34 @@ def _channels(settings: Settings) -> Iterator[Problem]:
         yield Problem("channels.telegram.token", "is missing (or set enabled = false)")
     if telegram.mode == "webhook" and telegram.webhook is None:
         yield Problem("channels.telegram.webhook", 'is missing, and mode is "webhook"')
-    if telegram.webhook is not None and telegram.webhook.secret_token is None:
+    if telegram.webhook is not None:
+        yield from _webhook(telegram.webhook)
+
+
+def _webhook(webhook: Webhook) -> Iterator[Problem]:
+    url, secret = urlsplit(webhook.url), webhook.secret_token
+    if url.scheme != "https" and not _is_loopback(url.hostname or ""):
+        yield Problem(
+            "channels.telegram.webhook.url", "must begin with https:// (http:// only for a server on this machine)"
+        )
+    if secret is None:
         yield Problem("channels.telegram.webhook.secret_token", "is missing: it proves that Telegram is the caller")
+    elif isinstance(secret, Secret) and (reason := unusable_webhook_secret(secret)):
+        yield Problem("channels.telegram.webhook.secret_token", reason)
+
+
+def unusable_webhook_secret(secret: Secret) -> str | None:
+    """Why Telegram takes no such secret, as words that follow its name; None: it does."""
+    if _WEBHOOK_SECRET.fullmatch(secret.reveal()):
+        return None
+    return "must be 1 to 256 letters (a to z), digits, _ and -: Telegram takes nothing else"
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return host == "localhost" or ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
 
 
 def _aliases(settings: Settings) -> Iterator[Problem]:

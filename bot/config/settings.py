@@ -27,7 +27,8 @@ def _named(key: str) -> Check:
 
 
 class Webhook(Section):
-    """Where Telegram delivers to. Without the secret anybody could pretend to be Telegram, so it must be there."""
+    """Where Telegram delivers to: `url` leads there through a proxy, `listen` and `port` are where it ends. Without the secret
+    anybody could pretend to be Telegram, so it must be there."""
 
     url: fields.Url
     listen: fields.Text = "127.0.0.1"

@@ -38,10 +38,6 @@ def checks(scene: Scene) -> Iterator[Check]:
     for name, channel in (("telegram", channels.telegram), ("discord", channels.discord)):
         if channel is not None and channel.enabled:
             yield from _platform(name, channel, scene)
-    telegram = channels.telegram
-    if telegram is not None and telegram.enabled and telegram.mode == "webhook":
-        told = "channels.telegram.mode is webhook, which is not served: the gateway does not start."
-        yield error("telegram.mode", "channels.telegram.mode", told, 'Set mode = "polling".')
 
 
 def _platform(name: str, channel: "Telegram | Discord", scene: Scene) -> Iterator[Check]:

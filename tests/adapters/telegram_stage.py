@@ -116,18 +116,31 @@ class Stage:
         self._run: asyncio.Task[None] | None = None
 
     async def __aenter__(self) -> Self:
-        self._run = asyncio.create_task(self.platform.run(self.accept, self.states.append))
+        self.begin()
         return self
 
     async def __aexit__(self, *exc: object) -> None:
         await self.stop()
 
-    async def stop(self) -> None:
+    def begin(self) -> None:
+        """Run the platform beside the test."""
+        self._run = asyncio.create_task(self.platform.run(self.accept, self.states.append))
+
+    async def ended(self) -> None:
+        """Return when running has ended; raises what it has ended with."""
+        run, self._run = self._run, None
+        assert run is not None
+        await run
+
+    async def stop_running(self) -> None:
         if self._run is not None:
             self._run.cancel()
             with contextlib.suppress(asyncio.CancelledError):
                 await self._run
             self._run = None
+
+    async def stop(self) -> None:
+        await self.stop_running()
         await self.platform.close()
 
     async def accept(self, updates: Sequence[Update]) -> None:

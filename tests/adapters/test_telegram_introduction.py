@@ -12,20 +12,24 @@ from tests.fakes.telegram_server import TOKEN, TelegramServer
 CODE = "k7m2p9qa"
 
 
+def never() -> bool:
+    return False
+
+
 @pytest.fixture
 def server() -> Iterator[TelegramServer]:
     with TelegramServer() as server:
         yield server
 
 
-@pytest.mark.parametrize("text", [CODE, f"/start {CODE}", f"  {CODE} "])
+@pytest.mark.parametrize("text", [CODE, f"/start {CODE}", f"  {CODE} ", CODE.upper(), f"/Start {CODE.capitalize()}"])
 def test_whoever_sends_the_code_in_a_private_chat_is_found_and_nothing_is_confirmed(
     server: TelegramServer, text: str
 ) -> None:
     mallory, ada = server.person(1003, "Mallory"), server.person(1001, "Ada")
     mallory.says(server.private(mallory), "hello")
     ada.says(server.private(ada), text)
-    found = wait_for_code(server.url, Secret(TOKEN), CODE, 10)
+    found = wait_for_code(server.url, Secret(TOKEN), CODE, 10, never)
     assert found is not None
     assert (found.id, found.name) == (1001, "Ada")
     assert len(server.world.updates) == 2, "both wait still"
@@ -37,8 +41,14 @@ def test_a_code_in_a_group_or_another_one_is_nobodys(server: TelegramServer) -> 
     ada.says(server.group("Club"), CODE)
     ada.says(server.private(ada), "/start abcdefgh")
     pauses: list[float] = []
-    assert wait_for_code(server.url, Secret(TOKEN), CODE, 0.3, pauses.append) is None
+    assert wait_for_code(server.url, Secret(TOKEN), CODE, 0.3, never, pauses.append) is None
     assert pauses, "it does not ask without a pause"
+
+
+def test_whoever_does_not_want_to_wait_any_longer_does_not(server: TelegramServer) -> None:
+    looks = iter([False, True])
+    assert wait_for_code(server.url, Secret(TOKEN), CODE, 3600, lambda: next(looks)) is None
+    assert len(server.calls) == 1
 
 
 @pytest.mark.parametrize(
@@ -48,13 +58,13 @@ def test_a_code_in_a_group_or_another_one_is_nobodys(server: TelegramServer) -> 
 def test_what_cannot_be_seen_is_told_without_the_token(server: TelegramServer, code: int, error: str) -> None:
     server.fail("getUpdates", code, "Conflict: terminated by other getUpdates request")
     with pytest.raises(BotError) as caught:
-        wait_for_code(server.url, Secret(TOKEN), CODE, 5)
+        wait_for_code(server.url, Secret(TOKEN), CODE, 5, never)
     assert caught.value.code == error
     assert TOKEN not in str(caught.value)
 
 
 def test_a_server_that_is_not_there() -> None:
     with pytest.raises(BotError) as caught:
-        wait_for_code("http://127.0.0.1:9", Secret(TOKEN), CODE, 5)
+        wait_for_code("http://127.0.0.1:9", Secret(TOKEN), CODE, 5, never)
     assert caught.value.code == "unreachable"
     assert TOKEN not in f"{caught.value!r} {caught.value.__cause__!r} {caught.value.__context__!r}"

@@ -30,7 +30,7 @@ async def test_what_becomes_of_the_bot_in_a_chat_is_logged_once_and_answered_to_
 ) -> None:
     ada = stage.server.person(1001)
     chat, group = stage.server.private(ada), stage.server.group("Team\n[x]")
-    with caplog.at_level(logging.INFO, "adapters.telegram.polling"):
+    with caplog.at_level(logging.INFO, "adapters.telegram.arrived"):
         ada.blocks()
         ada.unblocks()
         ada.kicks(group)
@@ -67,7 +67,7 @@ async def test_a_change_that_is_none_is_not_told(
     stage: Stage, change: object, caplog: pytest.LogCaptureFixture
 ) -> None:
     ada = stage.server.person(1001)
-    with caplog.at_level(logging.INFO, "adapters.telegram.polling"):
+    with caplog.at_level(logging.INFO, "adapters.telegram.arrived"):
         stage.server.world.queue("my_chat_member", change)  # type: ignore[arg-type]
         await stage.hears(ada, stage.server.private(ada), "hello")
     assert (len(stage.inbox.items), caplog.records) == (1, [])

@@ -7,6 +7,7 @@
         await server.wait_for(lambda: chat.answers)
 
 Trouble is made with `fail`, `drop`, `hold`, `without`, `revoke`, `steal_polling`, `person.blocks` and `person.kicks`.
+Once a webhook is set, updates are posted to it; `hook` tells how that went.
 """
 
 import asyncio
@@ -21,6 +22,7 @@ from aiohttp import web
 from tests.fakes.telegram_calls import Call, Gate, Trouble, body_of, parsed
 from tests.fakes.telegram_limits import ApiError
 from tests.fakes.telegram_methods import Methods
+from tests.fakes.telegram_webhook import Deliveries, Webhook
 from tests.fakes.telegram_world import Chat, Person, World
 
 TOKEN = "777000777:AAcanary-Token_of_the_counterpart0"
@@ -34,7 +36,9 @@ class TelegramServer:
         self.world = World(self.changed)
         self._methods = Methods(self.world)
         self.calls: list[Call] = []
-        self.webhook = ""
+        self.hook = Webhook()
+        """The webhook that is set, and what was posted to it."""
+        self._deliveries: Deliveries | None = None
         self.redirect = ""
         """Where an answer with a 3xx sends its reader."""
         self.url = ""
@@ -82,11 +86,26 @@ class TelegramServer:
         await site.start()
         host, port = runner.addresses[0][:2]
         self.url = f"http://{host}:{port}"
+        self._deliveries = Deliveries(self.world, self.hook, self.changed)
+        posting = asyncio.create_task(self._deliveries.run())
         self._ready.set()
         await self._stopped.wait()
+        posting.cancel()
+        await asyncio.wait((posting,))
         await runner.cleanup()
 
     # -- what a test does
+
+    @property
+    def webhook(self) -> str:
+        """Where updates are posted to; empty while none is set."""
+        return self.hook.url
+
+    @webhook.setter
+    def webhook(self, url: str) -> None:
+        """What another program sets."""
+        self.hook.url = url
+        self.changed()
 
     def person(self, number: int, name: str = "Ada") -> Person:
         return self.world.person(number, name)
@@ -152,6 +171,8 @@ class TelegramServer:
                 loop.call_soon_threadsafe(event.set)
         if not self._loop.is_closed() and self._ready.is_set():
             self._loop.call_soon_threadsafe(self._pulse.set)
+            if self._deliveries is not None:
+                self._loop.call_soon_threadsafe(self._deliveries.pulse.set)
 
     async def wait_for(self, predicate: Callable[[], object], within: float = 10) -> None:
         """Wait until something is so. Raises TimeoutError, with the calls made, if it does not come about."""
@@ -251,9 +272,10 @@ class TelegramServer:
     async def _answer(self, call: Call) -> Any:
         if call.method == "getupdates":
             return await self._get_updates(call.params)
-        if call.method == "deletewebhook":
-            self.webhook = ""
-            return True
+        if call.method in ("setwebhook", "deletewebhook"):
+            return self.hook.set(call.params if call.method == "setwebhook" else {})
+        if call.method == "getwebhookinfo":
+            return self.hook.info(len(self.world.updates))
         return self._methods.answer(call.method, call.params)
 
     async def _get_updates(self, params: dict[str, Any]) -> list[dict[str, Any]]:
