@@ -10,10 +10,10 @@ import asyncio
 import fcntl
 import hashlib
 import os
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from adapters.storage.login_entry import fields_of, is_before, is_foreign, stored_login, with_login
 from adapters.storage.older_logins import OAUTH
@@ -29,6 +29,7 @@ from core.clock import Clock
 from core.errors import StoreError
 from core.sessions.key import DEFAULT_AGENT, agent_id
 
+_T = TypeVar("_T")
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.02, 0.25
 _PATIENCE = 90.0
 """Seconds that one waits for another process: longer than a token server is given to answer."""
@@ -41,6 +42,7 @@ class LoginFiles:
         self._root = state_dir
         self._clock = clock
         self._oauth = oauth_dir
+        self._one = asyncio.Lock()
         self._unwritten: dict[RefreshRecord, Document] = {}
         """What could not be put anywhere yet, and holds the only refresh token that its server still takes."""
 
@@ -62,7 +64,7 @@ class LoginFiles:
     async def room(self, profile: AuthProfile, before: StoredLogin) -> AsyncIterator[None]:
         """See LoginStore."""
         record = self._record(profile.id, before.version)
-        await asyncio.to_thread(record.reserve)
+        await self._in_thread(record.reserve)
         try:
             yield
         finally:
@@ -72,7 +74,7 @@ class LoginFiles:
 
     async def read(self, profile: AuthProfile) -> StoredLogin | None:
         """See LoginStore."""
-        return await asyncio.to_thread(self._read, profile)
+        return await self._in_thread(lambda: self._read(profile))
 
     async def renew(self, profile: AuthProfile, before: StoredLogin, tokens: Tokens) -> None:
         """See LoginStore."""
@@ -82,7 +84,13 @@ class LoginFiles:
             "before": before.version,
             "entry": fields_of(tokens),
         }
-        await asyncio.to_thread(self._renew, self._record(profile.id, before.version), left)
+        home, record = self.home(profile), self._record(profile.id, before.version)
+        await self._in_thread(lambda: self._renew(home, record, left))
+
+    async def _in_thread(self, work: Callable[[], _T]) -> _T:
+        """One at a time: a store's lock may take half a minute, and the loop's few threads are everybody's."""
+        async with self._one:
+            return await asyncio.to_thread(work)
 
     def put(self, agent: str, name: str, entry: Mapping[str, object]) -> None:
         """Store a login that somebody has just made, in place of whatever was there. Raises StoreError."""
@@ -94,7 +102,7 @@ class LoginFiles:
         it. Raises StoreError."""
         for record in self._records(name):
             left = record.read(name)
-            if left is None or not self._takers(left):
+            if left is None or not self._is_wanted(left):
                 record.remove()
 
     def _opened(self, profile: AuthProfile) -> int:
@@ -126,33 +134,36 @@ class LoginFiles:
         agent = self.home(profile)
         if self._entry(agent, profile.id) is None:  # it may lie in an older file
             self._writer(agent).import_older()
-        self._finish(profile.id)
+        self._finish(agent, profile.id)
         entry = self._entry(agent, profile.id)
         if entry is None or is_foreign(entry, profile.provider) or entry.get("type", entry.get("mode")) != "oauth":
             return None
         return stored_login(entry)
 
-    def _renew(self, record: RefreshRecord, left: Document) -> None:
+    def _renew(self, home: str, record: RefreshRecord, left: Document) -> None:
         self._unwritten[record] = left
         with suppress(OSError):  # it is only a second way to the store
             record.write(left)
-        self._swap(left)
-        self._forget(record)
+        self._finish(home, left["profile"])
 
-    def _finish(self, name: str) -> None:
-        """Put into the stores what earlier refreshes have left beside them. Raises StoreError, and keeps it, where it cannot be."""
-        for record in self._records(name):
-            left = self._unwritten.get(record) or record.read(name)
-            if left is None or self._swap(left) or self._all_can_be_read(name):
-                self._forget(record)
+    def _finish(self, home: str, name: str) -> None:
+        """Put into the stores what refreshes have left beside them, one after the other where one has followed on another. All of
+        it stays until every store has had it: another agent's may be locked or unreadable for now, and holds nobody up. Raises
+        StoreError where the store of `home` cannot be changed."""
+        there = {record: self._unwritten.get(record) or record.read(name) for record in self._records(name)}
+        is_done = True
+        for _ in there:
+            swapped = [self._swap(home, left) for left in there.values() if left is not None]
+            is_done = all(swapped)
+        for record, left in there.items():
+            if is_done or left is None:
+                record.remove()
+                self._unwritten.pop(record, None)
 
-    def _forget(self, record: RefreshRecord) -> None:
-        record.remove()
-        self._unwritten.pop(record, None)
-
-    def _swap(self, left: Mapping[str, Any]) -> bool:
-        """The tokens into every store that still has those which they were made from, of the same provider; whether one had."""
-        name = left["profile"]
+    def _swap(self, home: str, left: Mapping[str, Any]) -> bool:
+        """The tokens into every store that still has those which they were made from, of the same provider, that of `home` first;
+        whether none was out of reach."""
+        name, is_done = left["profile"], True
 
         def change(document: Document) -> Document:
             entry = profiles(document).get(name)
@@ -161,28 +172,31 @@ class LoginFiles:
             kept = {key: value for key, value in entry.items() if key not in ("expires", "obtainedAt")}
             return {**document, "profiles": {**profiles(document), name: {**kept, **left["entry"]}}}
 
-        takers = self._takers(left)
-        for agent in takers:
-            self._writer(agent).edit(change)
-        return bool(takers)
+        for agent in sorted(self._agents(), key=lambda agent: agent != home):
+            try:
+                entry = self._entry(agent, name)
+                if entry is None or not is_before(entry, left):
+                    continue
+                if agent != home and os.path.lexists(self._folder(agent) / f"{STORE}.lock"):
+                    is_done = False
+                else:
+                    self._writer(agent).edit(change)
+            except StoreError:
+                if agent == home:
+                    raise
+                is_done = False
+        return is_done
 
-    def _takers(self, left: Mapping[str, Any]) -> list[str]:
-        """The agents whose stores have what a refresh was made from. A store that cannot be read has nothing."""
-        found = []
+    def _is_wanted(self, left: Mapping[str, Any]) -> bool:
+        """Whether a store has what a refresh was made from. One that cannot be read may have it."""
         for agent in self._agents():
-            with suppress(StoreError):
+            try:
                 entry = self._entry(agent, left["profile"])
-                if entry is not None and is_before(entry, left):
-                    found.append(agent)
-        return found
-
-    def _all_can_be_read(self, name: str) -> bool:
-        try:
-            for agent in self._agents():
-                self._entry(agent, name)
-        except StoreError:
-            return False
-        return True
+            except StoreError:
+                return True
+            if entry is not None and is_before(entry, left):
+                return True
+        return False
 
     def _agents(self) -> list[str]:
         with suppress(OSError):

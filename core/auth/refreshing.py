@@ -72,9 +72,7 @@ class Refresher:
         if need is Need.MANDATORY:
             if resting is not None and self._may_go_on(profile, resting):
                 return self._now(profile)
-            if resting is not None and resting.reason is FailureReason.TIMEOUT and resting.status is None:
-                # The token server gave no answer at all: whoever comes meanwhile does not wait as long again.
-                raise ProviderError(replace(resting, detail=f"{resting.detail} It is asked again within a minute."))
+            self._raise_while_silent(profile)
             return await self._must(profile, None)
         if _key(profile) in self._running or resting is not None:
             return profile
@@ -89,6 +87,7 @@ class Refresher:
         """Another token for one that its provider has just refused, or None without one. Raises ProviderError as `ready`."""
         if not profile.refreshable:
             return None
+        self._raise_while_silent(profile)
         fresh = await self._must(profile, profile.secret)
         return fresh if fresh.secret and fresh.secret != profile.secret else None
 
@@ -107,9 +106,7 @@ class Refresher:
             except asyncio.CancelledError as error:
                 cancelled, late = error, self._running
             if late and not told:
-                log.warning(
-                    "A login is being refreshed. Its tokens are stored first, which takes half a minute at most."
-                )
+                log.warning("A login is being refreshed. Its tokens are stored first, which may take a minute.")
                 told = True
         if cancelled is not None:
             raise cancelled
@@ -254,6 +251,12 @@ class Refresher:
         if found is None or found.kind is not profile.kind:
             return None
         return found if provider_id(found.provider) == provider_id(profile.provider) else None
+
+    def _raise_while_silent(self, profile: AuthProfile) -> None:
+        """A token server that gave no answer at all is not waited for as long again by whoever comes within a minute."""
+        resting = self._resting(profile)
+        if resting is not None and resting.reason is FailureReason.TIMEOUT and resting.status is None:
+            raise ProviderError(replace(resting, detail=f"{resting.detail} It is asked again within a minute."))
 
     def _resting(self, profile: AuthProfile) -> Failure | None:
         """The failure of the last refresh, while the next one is not due yet."""

@@ -71,6 +71,13 @@ def _leave(path: Path, before: str, fields: dict[str, object], provider: str = "
     return left
 
 
+def _end(path: Path) -> None:
+    """The token of a store has ended."""
+    document = json.loads(path.read_text())
+    document["profiles"][NAME]["expires"] = now() - MINUTE
+    path.write_text(json.dumps(document))
+
+
 def left_beside(path: Path) -> list[str]:
     """Everything beside the store but the locks, which stay."""
     return sorted(p.name for p in path.parent.iterdir() if not p.name.endswith((".refresh", ".guard")) and p != path)
@@ -437,6 +444,29 @@ class TestTheWrite:
         writer.chmod(0o600)
         assert await ready(state_dir, server.url, "writer") == "kept"
         assert not left.exists()
+
+    @pytest.mark.parametrize("trouble", ["unreadable", "locked"])
+    async def test_an_agent_whose_store_is_out_of_reach_holds_nobody_up_and_gets_the_last_tokens_later(
+        self, state_dir: Path, trouble: str
+    ) -> None:
+        main, copy = keep(state_dir, email=None), keep(state_dir, "aaa", email=None)
+        lock = copy.with_name(f"{copy.name}.lock")
+        if trouble == "unreadable":
+            copy.chmod(0o644)
+        else:
+            lock.write_text(json.dumps({"pid": os.getpid(), "createdAt": datetime.now(UTC).isoformat()}))
+        with ScriptedTokenServer(expires_in=60) as server:
+            assert [await ready(state_dir, server.url) for _ in range(2)] == ["access-1", "access-1"]
+            _end(main)
+            assert await ready(state_dir, server.url) == "access-2"
+            assert (entry(main)["refresh"], entry(copy)["refresh"]) == ("refresh-2", "refresh-0")
+            copy.chmod(0o600)
+            lock.unlink(missing_ok=True)
+            _end(copy)
+            before = len(server.seen)
+            assert await ready(state_dir, server.url, "aaa") == "access-2"
+            assert (entry(copy)["refresh"], len(server.seen) - before) == ("refresh-2", 0)
+            assert left_beside(main) == []
 
     def test_without_room_for_the_answer_nothing_is_sent(
         self, state_dir: Path, tmp_path: Path, server: ScriptedTokenServer

@@ -401,6 +401,16 @@ class TestAfterARefusal:
         house = House(None, refreshable=False)
         assert await house.refresher.after_refusal(house.login) is None
 
+    async def test_a_token_server_that_hangs_is_not_waited_for_by_each_message(self) -> None:
+        house = House(None)
+        house.server.script.append(FailureReason.TIMEOUT)
+        for _ in range(3):
+            with pytest.raises(ProviderError):
+                await house.refresher.after_refusal(house.login)
+        assert len(house.server.spent) == 1
+        house.clock.advance(timedelta(minutes=1))
+        assert await house.refresher.after_refusal(house.login) is not None
+
     async def test_a_lost_login_says_so(self) -> None:
         house = House(None)
         house.server.script.append(FailureReason.AUTH_PERMANENT)
