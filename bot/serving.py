@@ -92,6 +92,10 @@ class Service:
             return
         if is_new:
             log.info("%s: connects anew, with another token", self.label)
+            self._lost()
+            # What was wrong was the other token; of this one nothing is known yet.
+            self.failure, self.state = None, "connecting"
+            self._said.clear()
         if is_new or self.failure is not None:
             self._anew.set()
 

@@ -69,6 +69,7 @@ class Intake:
         self._lanes: dict[str, asyncio.Queue[InboxItem]] = {}
         self._workers: dict[str, asyncio.Task[None]] = {}
         self._turns: set[asyncio.Task[None]] = set()
+        self._storing: set[asyncio.Task[None]] = set()
         self._idle = asyncio.Event()
         self._idle.set()
         self._early: dict[int, InboxItem] | None = {}
@@ -88,10 +89,14 @@ class Intake:
 
     async def accept(self, updates: Sequence[Update]) -> None:
         """Commit updates, without the secrets that people wrote, then have them answered. When this returns, the platform may be
-        told that they were seen."""
+        told that they were seen. Cancelling it ends the waiting only: what is committed all the same is answered too, for when
+        the platform brings it again it is known already."""
         clean = [self._without_secrets(update) for update in updates]
-        for item in await self._inbox.receive(clean, self._clock.now()):
-            self._enqueue(item)
+        storing = asyncio.create_task(self._store(clean), name=f"updates of {self._platform.name}")
+        self._storing.add(storing)
+        storing.add_done_callback(self._stored)
+        await asyncio.wait((storing,))
+        storing.result()
 
     async def resume(self) -> None:
         """Take up what was left unanswered or undelivered, by an earlier process or by this one, oldest first. It may be called
@@ -131,10 +136,19 @@ class Intake:
     async def close(self) -> None:
         """Stop at once. What is not finished stays in the inbox for the next start."""
         self._closed = True
-        tasks = [*self._workers.values(), *self._turns]
+        tasks = [*self._storing, *self._workers.values(), *self._turns]
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def _store(self, updates: Sequence[Update]) -> None:
+        for item in await self._inbox.receive(updates, self._clock.now()):
+            self._enqueue(item)
+
+    def _stored(self, storing: asyncio.Task[None]) -> None:
+        self._storing.discard(storing)
+        if not storing.cancelled():
+            storing.exception()  # where nobody waits any more, the platform brings the updates again
 
     def _without_secrets(self, update: Update) -> Update:
         payload, has_secret = blot_payload(update.payload, self._known)

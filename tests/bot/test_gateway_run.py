@@ -31,7 +31,7 @@ from core.resolution.rules import AgentRules, Rules
 from core.resolution.source import SnapshotSource
 from core.watch.rounds import Watch
 from tests.fakes.announcements import FakeAnnouncements, FakeChatBook
-from tests.fakes.chat_platform import FakePlatform
+from tests.fakes.chat_platform import Accept, FakePlatform
 from tests.fakes.clock import FakeClock
 from tests.fakes.inbox import FakeInbox
 from tests.fakes.profile_source import FakeProfileSource
@@ -112,6 +112,11 @@ async def request(address: tuple[str, int], text: str) -> tuple[int, dict[str, s
 async def get(address: tuple[str, int], path: str) -> tuple[int, dict[str, object]]:
     status, _, body = await request(address, f"GET {path} HTTP/1.1\r\nHost: localhost\r\n\r\n")
     return status, body
+
+
+def health_address(caplog: pytest.LogCaptureFixture) -> tuple[str, int]:
+    told = next(message for message in caplog.messages if message.startswith("Health is answered at "))
+    return "127.0.0.1", int(told.rsplit(":", 1)[1].removesuffix("/readyz."))
 
 
 class TestServing:
@@ -215,6 +220,42 @@ class TestServing:
                 await until(lambda count=tried: platform.tried == count)
             await platform.say("hi")
             assert await platform.has_delivered(1) == ["echo hi"]
+
+    async def test_a_new_token_is_not_blamed_for_what_was_wrong_with_the_one_before(
+        self, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        class Cut(FakePlatform):
+            is_cut = asyncio.Event()
+
+            async def run(self, accept: Accept, on_state: Callable[[str], None]) -> None:
+                if len(self.tokens) == 1:
+                    on_state("disconnected: no route")
+                    self.is_cut.set()
+                    await asyncio.Event().wait()
+                await super().run(accept, on_state)
+
+        platform, good = Cut("telegram"), FakePlatform("good")
+        platform.refused = REFUSED
+        held = {"telegram": Secret("1:first")}
+        caplog.set_level(logging.INFO)
+        async with running(FakeApp((platform, good)), listen="127.0.0.1:0", tokens=lambda: held) as operation:
+            await good.listening.wait()
+            address = health_address(caplog)
+            refused = "telegram (default): channels.telegram.token: is refused."
+            await until(lambda: refused in caplog.messages)
+            assert (await get(address, "/readyz"))[1]["reasons"] == [refused]
+            operation.reloaded.set()
+            await platform.is_cut.wait()
+            reasons = (await get(address, "/readyz"))[1]["reasons"]
+            assert reasons == ["telegram (default): disconnected: no route"]
+            held["telegram"] = Secret("1:second")
+            operation.reloaded.set()
+            await until(lambda: caplog.messages.count(refused) == 2)
+            tried = platform.tried
+            operation.reloaded.set()
+            await until(lambda: platform.tried > tried)
+            assert (await get(address, "/readyz"))[1]["reasons"] == [refused]
+        assert caplog.messages.count(refused) == 2, "once for each token"
 
     async def test_what_ends_unexpectedly_is_tried_again_and_its_traceback_is_written_once(
         self, caplog: pytest.LogCaptureFixture

@@ -201,6 +201,56 @@ class TestOrder:
         await line.over()
         assert len(line.desk.said) == len(line.world.served) == 1
 
+    @pytest.mark.parametrize("again", [False, True], ids=["stored at last", "brought again meanwhile"])
+    async def test_what_is_stored_after_its_platform_stopped_waiting_is_answered_once(self, again: bool) -> None:
+        class Slow(FakeInbox):
+            asked = asyncio.Event()
+            goes_on = asyncio.Event()
+
+            async def receive(self, updates: Sequence[Update], now: datetime) -> tuple[InboxItem, ...]:
+                # As the real one: what was asked for is committed, whoever still waits for it.
+                self.asked.set()
+                stored = await super().receive(updates, now)
+                await self.goes_on.wait()
+                return stored
+
+        inbox = Slow()
+        line = Line(inbox=inbox)
+        update = line.update("hi")
+        accepting = asyncio.create_task(line.intake.accept([update]))
+        await asyncio.wait_for(inbox.asked.wait(), PATIENCE)
+        accepting.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await accepting
+        inbox.goes_on.set()
+        if again:
+            await line.intake.accept([update])
+        assert await line.desk.has_said(1) == ["served-by:acme:work"]
+        await line.over()
+        assert (len(line.desk.said), line.states()) == (1, ["done"])
+
+    async def test_what_is_being_stored_at_the_end_is_left_to_the_next_start(self) -> None:
+        class Stuck(FakeInbox):
+            asked = asyncio.Event()
+
+            async def receive(self, updates: Sequence[Update], now: datetime) -> tuple[InboxItem, ...]:
+                stored = await super().receive(updates, now)
+                self.asked.set()
+                await asyncio.Event().wait()
+                return stored
+
+        inbox = Stuck()
+        line = Line(inbox=inbox)
+        accepting = asyncio.create_task(line.hear("hi"))
+        await asyncio.wait_for(inbox.asked.wait(), PATIENCE)
+        await line.intake.close()
+        ended, _ = await asyncio.wait((accepting,), timeout=PATIENCE)
+        assert ended
+        assert (line.desk.said, line.states()) == ([], ["new"])
+        await line.restarted().resume()
+        await line.over()
+        assert (line.desk.said, line.states()) == (["served-by:acme:work"], ["done"])
+
 
 class TestRestart:
     async def test_what_was_left_is_taken_up_in_its_order(self, line: Line) -> None:
