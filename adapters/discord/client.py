@@ -24,7 +24,7 @@ from adapters.discord.payloads import announcement_update
 from adapters.discord.refusals import Refusals
 from adapters.discord.rest import DiscordRest
 from adapters.discord.sheets import Sheets
-from adapters.discord.wire import DEFAULT_API, bad_token, fatal, keep_quiet, point_at
+from adapters.discord.wire import DEFAULT_API, fatal, keep_quiet, no_token, point_at
 from core.auth.secret import Secret
 from core.clock import Clock
 from core.errors import BotError, ConfigError
@@ -34,7 +34,7 @@ from core.troubles import Trouble
 
 log = logging.getLogger(__name__)
 
-_TOKEN = re.compile(r"[\x21-\x7e]+")
+_TOKEN = re.compile(r"[A-Za-z0-9._-]+")
 _WAITS = (1, 2, 5, 10, 20, 40, 60)
 _CLOSE_SECONDS = 3.0
 
@@ -158,9 +158,13 @@ class DiscordPlatform:
             await _close(connection)
 
     def take_token(self, token: Secret) -> bool:
-        """Log in with this token from the next time on; whether it is another one. Whoever runs the platform begins anew then."""
-        is_new, self._token = token != self._token, token
-        return is_new
+        """Log in with this token from the next time on; whether it is another one. Whoever runs the platform begins anew then.
+        Raises ConfigError for a text that cannot be a token; then the one before stays."""
+        if token == self._token:
+            return False
+        _check(token)
+        self._token = token
+        return True
 
     async def _close_left(self) -> None:
         while self._left:
@@ -187,8 +191,7 @@ class DiscordPlatform:
 
     async def _login(self, on_state: OnState) -> Connection:
         """Log in and synchronise the commands, for as long as Discord is merely away."""
-        if not _TOKEN.fullmatch(self._token.reveal().strip()):
-            raise bad_token()
+        _check(self._token)
         waits = iter(_WAITS)
         while True:
             connection = self.connection()
@@ -215,6 +218,12 @@ class DiscordPlatform:
                 "channels.discord.api_base_url", "does not answer as Discord does.", "Correct it, or leave it out."
             ) from error
         return connection
+
+
+def _check(token: Secret) -> None:
+    """Raise ConfigError for a text that cannot be a token."""
+    if not _TOKEN.fullmatch(token.reveal().strip()):
+        raise no_token()
 
 
 async def _hang_up(connection: Connection) -> None:

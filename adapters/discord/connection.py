@@ -22,9 +22,10 @@ from adapters.discord.interactions import (
 )
 from adapters.discord.menus import sync_menus
 from adapters.discord.modals import open_form
+from adapters.discord.pacing import Pace
 from adapters.discord.payloads import is_talk
 from adapters.discord.slash_commands import registration
-from adapters.discord.wire import intents
+from adapters.discord.wire import intents, paced
 from core.clock import Clock
 from core.ports import Inbox
 
@@ -57,6 +58,7 @@ class Connection(discord.Client):
             member_cache_flags=discord.MemberCacheFlags.none(),
             allowed_mentions=discord.AllowedMentions.none(),
         )
+        paced(self.http, Pace(clock))
         self.acknowledgements = Acknowledgements()
         self.arrivals = Arrivals(self, reader, inbox, clock, self.acknowledgements.committed)
         self.on_state: OnState = lambda state: None

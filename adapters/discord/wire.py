@@ -2,11 +2,13 @@
 
 import logging
 
+import aiohttp
 import discord
 import yarl
 from discord.gateway import DiscordWebSocket
-from discord.http import Route
+from discord.http import HTTPClient, Route
 
+from adapters.discord.pacing import Pace
 from core.errors import BotError, ConfigError
 
 DEFAULT_API = "https://discord.com/api/v10"
@@ -40,6 +42,18 @@ def _is_no_retry(record: logging.LogRecord) -> bool:
     return not str(record.msg).startswith("Attempting a reconnect")
 
 
+def paced(http: HTTPClient, pace: Pace) -> None:
+    """Let every gateway connection of this client wait for its turn. discord.py connects anew without a pause whenever a websocket
+    that was opened is closed, so that one which is closed at once is opened a thousand times a second."""
+    connect = http.ws_connect
+
+    async def in_turn(url: str, *, compress: int = 0) -> aiohttp.ClientWebSocketResponse:
+        await pace.keep()
+        return await connect(url, compress=compress)
+
+    http.ws_connect = in_turn  # type: ignore[method-assign]
+
+
 def intents() -> discord.Intents:
     """Guilds, messages in guilds and private chats, and their content (the one that has to be switched on in the portal)."""
     wanted = discord.Intents.none()
@@ -48,6 +62,15 @@ def intents() -> discord.Intents:
     wanted.dm_messages = True
     wanted.message_content = True
     return wanted
+
+
+def no_token() -> ConfigError:
+    """The text cannot be a token; Discord was not asked."""
+    return ConfigError(
+        "channels.discord.token",
+        "This is not a bot token (letters, digits, dots, dashes and underscores).",
+        f"Copy it again, or make a new one at {PORTAL} (the application, Bot, Reset Token), and put it there.",
+    )
 
 
 def bad_token() -> ConfigError:

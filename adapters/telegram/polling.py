@@ -47,10 +47,13 @@ class Poller:
         self._greeting = Greeting(bot, commands)
         self._line = Reconnecting(clock)
         self._offset: int | None = None
+        self._is_doubtful = False
+        """It was said to be connected because Telegram answered a question that does not wait, and nothing else went well since."""
 
     async def run(self, accept: Accept, on_state: OnState) -> NoReturn:
         """Hand batches to `accept` for ever; it returns when they are stored. Raises ConfigError if the token is refused; it may be
         called again then."""
+        self._is_doubtful = False
         await self._line.run(lambda: self._connect_and_poll(accept), on_state, _worded)
 
     def begin_anew(self) -> None:
@@ -62,7 +65,7 @@ class Poller:
         identity = await self._greeting.exchange()
         await self._bot.delete_webhook()
         arriving, stored = Arriving(), set[int]()
-        # The first question does not wait: its answer tells that polling works.
+        # The first question does not wait: its answer tells that the bot is let in.
         wait = 0
         while True:
             batch = [raw for raw in await self._bot.fetch(self._offset, wait) if number_of(raw) is not None]
@@ -76,13 +79,18 @@ class Poller:
                 await self._line.stored(partial(accept, updates))
             self._offset = _next_offset(batch, held, self._offset)
             stored = {number for raw in batch if (number := number_of(raw) or 0) >= (self._offset or 0)} - waiting
-            self._line.went_well()
+            is_proven = bool(wait or said)
+            if is_proven:
+                self._line.went_well()
             if held:
                 wait = 0
                 await self._clock.sleep(SETTLE)
             else:
                 wait = POLL_SECONDS
-                self._line.report(CONNECTED)
+                # What lets us in and breaks every poll that waits, a rival for instance, would be said to come and go for ever.
+                if is_proven or not self._is_doubtful:
+                    self._line.report(CONNECTED)
+                self._is_doubtful = not is_proven
 
     def _lane(self, raw: Mapping[str, Any]) -> str:
         return lane(raw, self._scope)

@@ -41,16 +41,17 @@ class Reconnecting:
         then."""
         self._state, self._on_state = "", on_state
         while True:
-            wait = None
+            wait, kind = 0.0, ""
             try:
                 await connect()
             except InvalidToken as error:
                 raise token_refused(error) from error
             except Flooded as error:
-                reason, wait = error.message, error.seconds
+                # However long each wait is: that Telegram asks for one is said once.
+                reason, wait, kind = error.message, error.seconds, "flooded"
             except TelegramError as error:
                 reason = worded(error)
-            self.report(f"disconnected: {reason}")
+            self.report(f"disconnected: {reason}", kind)
             await self._pause(wait)
 
     async def stored(self, store: Callable[[], Awaitable[object]]) -> None:
@@ -67,12 +68,12 @@ class Reconnecting:
         """The pauses begin anew."""
         self._failures = 0
 
-    def report(self, state: str) -> None:
-        """Tell a change of state, which the process logs; the same one again is no news."""
-        if state != self._state:
-            self._state = state
+    def report(self, state: str, kind: str = "") -> None:
+        """Tell a change of state, which the process logs; the same one again, or another of the same `kind`, is no news."""
+        if (kind or state) != self._state:
+            self._state = kind or state
             self._on_state(state)
 
-    async def _pause(self, seconds: float | None = None) -> None:
-        await self._clock.sleep(full_jitter(self._failures) if seconds is None else seconds)
+    async def _pause(self, least: float = 0.0) -> None:
+        await self._clock.sleep(max(least, full_jitter(self._failures)))
         self._failures += 1

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from adapters.discord.marks import Marks
+from adapters.discord.pacing import SHORT, Pace
 from core.auth.secret import Secret
 from core.errors import BotError, ConfigError
 from core.ports import InboxItem, InboxState
@@ -305,6 +306,53 @@ async def test_after_a_refusal_it_can_be_run_again_with_a_new_token_and_reads_wh
     assert [inbound.text for inbound in room.heard] == ["one", "two"]
     assert len(channel.messages) == 4
     assert "Attempting a reconnect" not in caplog.text, "a line and a traceback for every try"
+
+
+@pytest.mark.parametrize("text", ["not a token at all", "two\nlines", "", "tökén.of.nobody", "<a.b.c>"])
+async def test_a_text_that_is_no_token_is_refused_and_the_one_before_stays(server: DiscordServer, text: str) -> None:
+    room = Room(server)
+    with pytest.raises(ConfigError, match=r"channels\.discord\.token") as caught:
+        room.platform.take_token(Secret(text))
+    assert not text or text not in str(caught.value)
+    assert not room.platform.take_token(Secret(server.token)), "it is still the one to go by"
+    room.start()
+    await room.wait_for(lambda: "connected" in room.states)
+    await room.close()
+
+
+@pytest.mark.parametrize("code", [1011, 4000, 4008])
+async def test_a_gateway_that_closes_every_session_at_once_is_tried_again_with_growing_patience(
+    server: DiscordServer, code: int
+) -> None:
+    alice, clock = server.user("alice"), FakeClock()
+    async with connected(server, clock=clock) as room:
+        server.gateway.refused = code
+        server.drop_connections()
+        await room.wait_for(lambda: len(clock.slept) >= 7)
+        server.gateway.refused = None
+        alice.says(alice.dm, "hello")
+        await room.wait_for(lambda: room.heard)
+        assert clock.slept[:7] == [1, 2, 5, 10, 20, 30, 30]
+
+
+@pytest.mark.parametrize(
+    ("passed", "slept"),
+    [
+        pytest.param(0, [1, 2], id="ended at once"),
+        pytest.param(1.5, [0.5], id="a part of the pause is over"),
+        pytest.param(SHORT, [], id="was a good one"),
+        pytest.param(-7200, [1, 2], id="the clock was set back"),
+    ],
+)
+async def test_the_pause_before_a_connection_follows_the_length_of_those_before(
+    passed: float, slept: list[float]
+) -> None:
+    clock = FakeClock()
+    pace = Pace(clock)
+    for _ in range(4):
+        await pace.keep()
+        clock.advance(timedelta(seconds=passed))
+    assert clock.slept == slept
 
 
 async def test_that_discord_takes_no_messages_is_said_once_and_that_it_does_is_too(

@@ -73,7 +73,8 @@ class TestRefusals:
         lay_out(state_dir)
         out, _ = child(state_dir, "stuck").communicate(timeout=20)
         said, refusal = map(json.loads, out.splitlines())
-        sentence = f"{state_dir / AUTH} is not needed any more, but it cannot be removed: Operation not permitted. Remove it by hand."
+        why = "is not needed any more, but it cannot be removed: Operation not permitted. Remove it by hand."
+        sentence = f"{state_dir / AUTH} {why}"
         assert said[0] == f"Older files of agent main are not imported: {sentence}"
         assert refusal == sentence, "removing the credential would not last"
         assert secrets(state_dir)["zeta:default"] == "sk-zeta-confidential"

@@ -4,6 +4,7 @@ import asyncio
 import itertools
 from collections.abc import AsyncIterator, Iterator, Sequence
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
@@ -11,6 +12,8 @@ from core.auth.secret import Secret
 from core.errors import ConfigError, StorageError
 from core.ports import Update
 from tests.adapters.telegram_stage import Stage
+from tests.fakes.telegram_calls import Call
+from tests.fakes.telegram_limits import ApiError
 from tests.fakes.telegram_server import TOKEN, TelegramServer
 
 LONG = timedelta(minutes=1)
@@ -216,6 +219,62 @@ async def test_trouble_is_told_and_waited_out(
     item = await stage.hears(ada, stage.server.private(ada), "again")
     assert item.update.payload["message"]["text"] == "again"
     assert stage.states == ["connected", state, "connected"]
+
+
+class NoLongPolls(TelegramServer):
+    """Answers at once, and refuses to wait while `error` is set."""
+
+    error: ApiError | None = None
+
+    async def _answer(self, call: Call) -> Any:
+        if self.error is not None and call.method == "getupdates" and call.params.get("timeout") not in (None, "0"):
+            raise self.error
+        return await super()._answer(call)
+
+
+@pytest.mark.parametrize(
+    ("error", "state"),
+    [
+        pytest.param(
+            ApiError(409, "Conflict: terminated by other getUpdates request"),
+            "another process polls Telegram",
+            id="two gateways with one token",
+        ),
+        pytest.param(ApiError(502, "Bad Gateway"), "Telegram is out of order (502)", id="5xx"),
+    ],
+)
+async def test_a_server_that_breaks_every_poll_that_waits_is_said_once_and_tried_less_and_less(
+    error: ApiError, state: str
+) -> None:
+    with NoLongPolls() as server:
+        server.error = error
+        ada = server.person(1001)
+        async with Stage(server) as stage:
+            for times in range(1, 12):
+                await stage.clock.asked(times)
+                if times == 11:
+                    server.error = None
+                stage.clock.advance(LONG)
+            assert max(stage.clock.slept) > 0.5, "the answers to questions that do not wait end no patience"
+            assert len(stage.states) == 2
+            assert stage.states[0] == "connected"
+            assert stage.states[1].startswith(f"disconnected: {state}")
+            await stage.hears(ada, server.private(ada), "hello")
+            assert stage.states[2:] == ["connected"]
+
+
+async def test_floods_are_said_once_however_long_each_is(stage: Stage) -> None:
+    ada = stage.server.person(1001)
+    await stage.until(lambda: len(stage.server.called("getUpdates")) == 2)
+    for seconds in (31, 32, 33):
+        stage.server.flood("getUpdates", seconds)
+    await stage.hears(ada, stage.server.private(ada), "makes the running poll return")
+    for times in range(1, 4):
+        await stage.clock.asked(times)
+        stage.clock.advance(LONG)
+    await stage.hears(ada, stage.server.private(ada), "hello")
+    assert stage.clock.slept == [31, 32, 33]
+    assert stage.states == ["connected", "disconnected: Telegram asks to wait 31 s", "connected"]
 
 
 async def test_a_connection_cut_in_the_middle_of_a_poll_loses_nothing(stage: Stage) -> None:
