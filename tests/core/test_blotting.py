@@ -136,6 +136,7 @@ WORDS = sorted({
     word
     for name in ("prose", "questions about keys", "environment", "code", "python", "library", "german")
     for word in ORDINARY[name].split()
+    if len(word) < 16 or not any(c.isdigit() for c in word)  # behind "token" a long word with digits is taken for one
 })  # fmt: skip
 
 

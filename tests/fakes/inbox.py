@@ -11,11 +11,12 @@ from core.ports import Backlog, InboxItem, InboxState, Update
 
 
 class FakeInbox:
-    """`core.ports.Inbox`. Look at `items` (by number, in the order of arrival) and `marks`."""
+    """`core.ports.Inbox`. Look at `items` (by number, in the order of arrival), `marks`, and what was `stored`, as it came."""
 
     def __init__(self) -> None:
         self.items: dict[int, InboxItem] = {}
         self.marks: dict[tuple[str, str], str] = {}
+        self.stored: list[Update] = []
 
     async def receive(self, updates: Sequence[Update], now: datetime) -> tuple[InboxItem, ...]:
         known = {_name(item.update) for item in self.items.values()}
@@ -28,6 +29,7 @@ class FakeInbox:
             number = len(self.items) + len(stored) + 1
             stored[number] = InboxItem(id=number, update=update, state=InboxState.NEW, received_at=now)
         self.items |= stored
+        self.stored += [item.update for item in stored.values()]
         return tuple(stored.values())
 
     def knows(self, update: Update) -> bool:
